@@ -1,0 +1,1 @@
+"""Contact-centre controller for Asterisk: queued callbacks, routing and call flows."""
