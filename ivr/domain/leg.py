@@ -1,0 +1,34 @@
+"""One party's connection to the switch."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from ivr.domain.ids import ContactId, LegId
+
+
+class Role(Enum):
+    """What a leg is to its contact."""
+
+    CUSTOMER = "customer"
+    AGENT = "agent"
+
+
+class LegOutcome(Enum):
+    """How an outbound leg's attempt to reach somebody ended."""
+
+    ANSWERED = "answered"
+    NO_ANSWER = "no_answer"  # it rang
+    BUSY = "busy"
+    REJECTED = "rejected"
+    INVALID_NUMBER = "invalid_number"
+    NETWORK_FAILURE = "network_failure"  # our side, or nothing rang
+    CANCELLED = "cancelled"  # by us
+
+
+def outbound_leg_id(contact_id: ContactId, role: Role, attempt: int) -> LegId:
+    """Name a leg that we originate: ``<contact>-<role><attempt>``, unique for ever.
+
+    The same name is never used for two dials, so that the switch itself refuses a twin.
+    """
+    return LegId(f"{contact_id}-{role.value[0]}{attempt}")

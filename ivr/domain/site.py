@@ -1,0 +1,246 @@
+"""The configuration of one contact centre, as typed values.
+
+What stands in ``site.yaml`` and in the database becomes these records once it has been checked
+(``service/site_documents.py``); flows, routing and provisioning read them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
+from typing import TypeVar
+
+from ivr.domain.agent import AVAILABLE, OFFLINE, StatusKind
+from ivr.domain.callback import RetryPolicy
+from ivr.domain.errors import NotFound
+from ivr.domain.hours import HoursOfOperation
+from ivr.domain.ids import E164, AgentId, Endpoint, FlowId, HoursId, QueueId, RoutingProfileId
+from ivr.domain.phone_number import NumberFormat, NumberPolicy
+from ivr.domain.routing_profile import RoutingProfile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Number:
+    """A number (DID) that callers can dial, and the flow it starts."""
+
+    number: E164
+    flow: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """Where contacts wait.
+
+    Attributes:
+        max_contacts: Calls and callbacks together; none = no limit, 0 = closed.
+        caller_id: Outbound number shown to customers; none = anonymous.
+        outbound_whisper: Flow the customer hears when called back.
+        hours: Hours of operation; none = always open.
+        retry: What is retried beyond ring no answer.
+        one_callback_per_number: Whether asking again keeps the first callback and its place.
+        window: Whether callbacks wait for the calling window in the customer's time zone.
+    """
+
+    id: QueueId
+    name: str
+    description: str = ""
+    enabled: bool = True
+    max_contacts: int | None = None
+    hours: HoursId | None = None
+    caller_id: E164 | None = None
+    caller_id_name: str | None = None
+    outbound_whisper: str | None = None
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    one_callback_per_number: bool = True
+    window: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hours:
+    """Named hours of operation."""
+
+    id: HoursId
+    name: str
+    hours: HoursOfOperation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """A person who serves contacts.
+
+    Attributes:
+        endpoint: Their SIP phone's account on the switch.
+        acw_limit: Longest after-contact work; zero = until cleared; none = no such work.
+        auto_accept: Whether the phone is asked to answer by itself.
+    """
+
+    id: AgentId
+    name: str
+    routing_profile: RoutingProfileId
+    endpoint: Endpoint
+    acw_limit: timedelta | None = timedelta(0)
+    auto_accept: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentStatus:
+    """A status that agents can choose, and the feature code that chooses it from a phone."""
+
+    name: str
+    kind: StatusKind
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerAccount:
+    """A SIP softphone of a caller, with a number of its own."""
+
+    id: str
+    name: str
+    endpoint: Endpoint
+    number: E164
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trunk:
+    """A line to the telephone network, by address or by registration."""
+
+    id: str
+    name: str
+    host: str
+    port: int = 5060
+    username: str | None = None
+    number_format: NumberFormat = NumberFormat.E164_PLUS
+    identify: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """A published flow: the version that new contacts start."""
+
+    id: FlowId
+    name: str
+    kind: str
+    version: int
+    content: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """One contact centre.
+
+    Attributes:
+        country: ISO 3166 code of the site: its national numbers, its emergency numbers.
+        language: What prompts are spoken in unless a flow says otherwise.
+        callback_attempts_are: ``retries`` (Amazon Connect's console) or ``attempts``.
+        min_retry_delay: Floor under what flows may ask for.
+        ring_agent: How long an offer rings.
+        ring_customer: How long a customer's phone rings (15 to 60 s).
+        acw_after_unanswered: Whether an unanswered callback attempt gives after-contact work.
+        calling_window: Local hours of the called number in which callbacks are dialled.
+    """
+
+    name: str
+    country: str
+    language: str
+    time_zone: str
+    policy: NumberPolicy
+    numbers: tuple[Number, ...]
+    queues: tuple[Queue, ...]
+    hours: tuple[Hours, ...]
+    profiles: tuple[RoutingProfile, ...]
+    agents: tuple[Agent, ...]
+    statuses: tuple[AgentStatus, ...]
+    callers: tuple[CallerAccount, ...]
+    trunks: tuple[Trunk, ...]
+    flows: tuple[Flow, ...]
+    prompts: tuple[str, ...] = ()
+    callback_attempts_are: str = "retries"
+    min_retry_delay: timedelta = timedelta(seconds=60)
+    ring_agent: timedelta = timedelta(seconds=20)
+    ring_customer: timedelta = timedelta(seconds=60)
+    acw_after_unanswered: bool = False
+    calling_window: HoursOfOperation
+
+    @cached_property
+    def _queue_index(self) -> Mapping[str, Queue]:
+        return _index(self.queues)
+
+    @cached_property
+    def _flow_index(self) -> Mapping[str, Flow]:
+        return _index(self.flows)
+
+    @cached_property
+    def _hours_index(self) -> Mapping[str, Hours]:
+        return _index(self.hours)
+
+    def find_queue(self, reference: str) -> Queue | None:
+        """Look a queue up by id, name or ARN."""
+        return self._queue_index.get(_last_part(reference))
+
+    def queue(self, queue_id: QueueId) -> Queue:
+        """The queue with this id.
+
+        Raises:
+            NotFound: There is none.
+        """
+        found = self._queue_index.get(queue_id)
+        if found is None:
+            message = f"no queue {queue_id!r}"
+            raise NotFound(message)
+        return found
+
+    def find_flow(self, reference: str) -> Flow | None:
+        """Look a flow up by id, name or ARN (a version suffix is ignored)."""
+        return self._flow_index.get(_last_part(reference))
+
+    def find_hours(self, reference: str) -> Hours | None:
+        """Look hours of operation up by id, name or ARN."""
+        return self._hours_index.get(_last_part(reference))
+
+    def agent(self, agent_id: AgentId) -> Agent:
+        """The agent with this id.
+
+        Raises:
+            NotFound: There is none.
+        """
+        for agent in self.agents:
+            if agent.id == agent_id:
+                return agent
+        message = f"no agent {agent_id!r}"
+        raise NotFound(message)
+
+    def agent_at(self, endpoint: str) -> Agent | None:
+        """The agent whose phone this is."""
+        return next((a for a in self.agents if a.endpoint == endpoint), None)
+
+    def status(self, name: str) -> AgentStatus | None:
+        """The agent status of this name, in any spelling of case."""
+        wanted = name.casefold()
+        return next((s for s in self.statuses if s.name.casefold() == wanted), None)
+
+    def number(self, number: str) -> Number | None:
+        """The site's number that reads so."""
+        return next((n for n in self.numbers if n.number == number), None)
+
+
+T = TypeVar("T", Queue, Flow, Hours)
+
+DEFAULT_STATUSES = (
+    AgentStatus(name=AVAILABLE, kind=StatusKind.ROUTABLE, code="*81"),
+    AgentStatus(name=OFFLINE, kind=StatusKind.OFFLINE, code="*80"),
+    AgentStatus(name="Lunch", kind=StatusKind.CUSTOM, code="*82"),
+)
+
+
+def _last_part(reference: str) -> str:
+    """Reduce an ARN to the id at its end; ids and names stand for themselves."""
+    if reference.startswith("arn:"):
+        return reference.rsplit("/", 1)[-1].split(":", 1)[0]
+    return reference
+
+
+def _index(items: tuple[T, ...]) -> Mapping[str, T]:
+    return {i.name: i for i in items} | {str(i.id): i for i in items}

@@ -1,0 +1,1 @@
+"""What the service floor needs from the world, in the contact centre's own words."""

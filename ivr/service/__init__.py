@@ -1,0 +1,1 @@
+"""The shell: events in, a pure decision, a commit, commands out."""
