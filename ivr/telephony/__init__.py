@@ -1,0 +1,1 @@
+"""Asterisk, and nobody else knows it."""
