@@ -1,0 +1,1 @@
+"""Actions that need a contact: they change or read it."""

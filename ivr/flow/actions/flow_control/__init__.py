@@ -1,0 +1,1 @@
+"""Actions that need nothing: they choose the way through the flow."""

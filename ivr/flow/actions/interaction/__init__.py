@@ -1,0 +1,1 @@
+"""Actions that reach out of the contact: they make something else."""

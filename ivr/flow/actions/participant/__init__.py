@@ -1,0 +1,1 @@
+"""Actions that need a participant: somebody who hears and presses keys."""

@@ -1,0 +1,43 @@
+"""MessageParticipant (Play prompt): AWS developer guide, participant-actions-messageparticipant."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import model_validator
+
+from ivr.flow.actions.participant.prompts import WITHOUT_MEDIA, Playable
+from ivr.flow.effects import Play, ask
+from ivr.flow.outcome import Done, Failed, Unavailable
+from ivr.flow.prompt import Text
+from ivr.flow.registry import ActionFamily, Needs, Program
+
+family = ActionFamily(Needs.PARTICIPANT)
+
+
+class MessageParticipant(Playable):
+    """Parameters as they stand in the flow document.
+
+    ``SkipWhenDTMFBufferEnabled`` is written by the console; without a key buffer it says nothing.
+    """
+
+    skip_when_dtmf_buffer_enabled: bool | None = None
+
+    @model_validator(mode="after")
+    def _plays_one_thing(self) -> Self:
+        if self.given() != 1:
+            message = "exactly one of Text, SSML, PromptId and Media must be given"
+            raise ValueError(message)
+        return self
+
+
+@family.action("MessageParticipant", MessageParticipant)
+def message_participant(params: MessageParticipant) -> Program:
+    """Play a prompt; one that cannot be played is an error, an empty text is silence."""
+    prompt = params.prompt()
+    if prompt is None:
+        return Unavailable(WITHOUT_MEDIA)
+    if prompt == Text(""):
+        return Done()
+    played = yield from ask(Play(prompt))
+    return Done() if played else Failed(reason="the prompt cannot be played")
