@@ -1,0 +1,1 @@
+"""Stand-ins for the world, shipped so that flows and services can be tested without one."""
