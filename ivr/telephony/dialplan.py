@@ -58,6 +58,9 @@ class UserEvent(StrEnum):
     LEG_LOST = "LegLost"  # the leg fell out of its place
 
 
+SYSTEM_SOUNDS: Final = ("system/one-moment", "system/goodbye")
+"""Sentences that the dialplan itself plays, below the folder of rendered sounds."""
+
 HEARTBEAT_SECONDS: Final = 5
 """How often the controller renews the heartbeat; after 60 s waiting legs hear a goodbye."""
 

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ivr.domain.ids import ContactId
+from ivr.ports.telephony import (
+    END,
+    GOODBYE,
+    HOLD,
+    PROGRAM,
+    QUIET,
+    REORDER,
+    RINGBACK,
+    Place,
+    PlaceKind,
+)
+from ivr.ports.telephony import room as room_of
+from ivr.telephony import dialplan
+
+pytestmark = pytest.mark.unit
+
+PLACES = (HOLD, RINGBACK, QUIET, PROGRAM, REORDER, GOODBYE, END, room_of(ContactId("k1")))
+
+
+def test_every_kind_of_place_has_a_name() -> None:
+    assert {place.kind for place in PLACES} == set(PlaceKind)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_place_is_found_again_by_its_name(place: Place) -> None:
+    assert dialplan.place_named(dialplan.name_of(place)) == place
+
+
+@pytest.mark.parametrize("script", dialplan.Script)
+def test_a_leg_at_any_script_is_in_the_controllers_hands(script: dialplan.Script) -> None:
+    assert dialplan.place_named(dialplan.agi(script)) == PROGRAM
+
+
+@pytest.mark.parametrize("name", ["lost", "i", "", "s", "+493012345", "*81"])
+def test_a_leg_elsewhere_is_at_no_place(name: str) -> None:
+    assert dialplan.place_named(name) is None
+
+
+def test_a_room_needs_a_contact() -> None:
+    with pytest.raises(ValueError, match="contact"):
+        dialplan.name_of(Place(PlaceKind.ROOM))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "hold,1", "hold\n", "room-k1@places", "a b", "${X}", "ä", "x" * 80]
+)
+def test_a_name_that_could_be_read_as_more_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="not a place"):
+        dialplan.place_name(text)
+
+
+@given(st.text())
+def test_a_room_holds_only_letters_digits_and_dashes(contact: str) -> None:
+    try:
+        name = dialplan.room(ContactId(contact))
+    except ValueError:
+        return
+
+    assert set(name) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
