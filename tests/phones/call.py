@@ -1,71 +1,45 @@
-"""One call of a phone, either direction: its state, its audio, its end.
+"""One call of our own phone, either direction: its messages and its audio.
 
-State changes only by what the network says or by a method called here; everything a test waits for
-has a deadline. RFC 3261 sections 12 to 15 and RFC 3515 (REFER) as far as a test phone needs them.
+RFC 3261 sections 12 to 15 and RFC 3515 (REFER) as far as a test phone needs them. One thing,
+because nearly every message of a call depends on what was said before in it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-import time
-from enum import Enum
 from typing import TYPE_CHECKING
 
 from tests.phones.deadline import DeadlineMissed, deadline
 from tests.phones.digest import authorization
-from tests.phones.line import Address, ClientTransaction, Invite, ServerTransaction
+from tests.phones.invite import Address, Invite
+from tests.phones.line import ClientTransaction, ServerTransaction
 from tests.phones.message import Message, request, uri_of
 from tests.phones.policy import Answer, Reject, Ring
-from tests.phones.rtp import Key, Media
+from tests.phones.progress import Call, CallFailed, CallState
+from tests.phones.rtp import Media
 from tests.phones.sdp import MIRRORED, Session, offer
-from tests.phones.sound import Recording, Sound
+from tests.phones.sound import Sound
 
 if TYPE_CHECKING:
     from tests.phones.phone import Phone
 
 
-class CallState(Enum):
-    """How far a call has come."""
-
-    NEW = "new"  # nothing was said about it yet
-    RINGING = "ringing"  # a 180 or 183 was sent or seen
-    TALKING = "talking"  # answered; audio flows
-    ENDED = "ended"
-
-
-class CallFailed(AssertionError):
-    """A call that should have been answered ended before."""
-
-
-class Call:
-    """One call.
+class PhoneCall(Call):
+    """One call of a :class:`~tests.phones.phone.Phone`.
 
     Attributes:
-        invite: The INVITE that came in; None for a call of our own.
-        status: The last status code of the INVITE, sent or received (0: none).
-        cancelled: The caller gave up before the answer.
-        ended_by_us: Who hung up, once it has ended.
-        reason: The Reason header of the BYE or CANCEL that ended it.
-        rang_at, answered_at, ended_at: When (``time.monotonic``; 0.0: not yet).
+        call_id: Of its messages.
+        notified: The sipfrag bodies that a REFER brought back.
     """
 
-    def __init__(self, phone: Phone, *, says: Sound | None) -> None:
+    def __init__(self, phone: Phone) -> None:
+        super().__init__(phone.name)
         self._phone = phone
         self._line = phone.line
-        self.media = Media(phone.line.host, says)
-        self.state = CallState.NEW
-        self.invite: Invite | None = None
-        self.status = 0
-        self.cancelled = False
-        self.ended_by_us = False
-        self.reason = ""
-        self.rang_at = 0.0
-        self.answered_at = 0.0
-        self.ended_at = 0.0
+        self._media = Media(phone.line.host, says=phone.says, heard=self.heard, keys=self.keys)
         self.call_id = secrets.token_hex(12)
         self.notified: list[str] = []
-        self._changed = asyncio.Event()
         self._local = ""
         self._remote = ""
         self._target = ""
@@ -78,60 +52,15 @@ class Call:
         self._timer: asyncio.TimerHandle | None = None
         self._challenged = False
 
-    def __repr__(self) -> str:
-        who = self._phone.name
-        return f"<Call of {who}: {self.state.value}, status {self.status}, {self.heard!r}>"
-
     # -- for tests -------------------------------------------------------------------------------
-
-    @property
-    def heard(self) -> Recording:
-        """Everything this party has heard."""
-        return self.media.heard
-
-    @property
-    def keys(self) -> list[Key]:
-        """The keys that the far end pressed."""
-        return self.media.keys
 
     def say(self, sound: Sound | None) -> None:
         """Say something else from now on; None sends no packet."""
-        self.media.say(sound)
+        self._media.say(sound)
 
     async def press(self, digits: str, *, on_ms: int = 100, gap_ms: int = 80) -> None:
         """Press keys (RFC 4733); return after the last pause."""
-        await self.media.press(digits, on_ms=on_ms, gap_ms=gap_ms)
-
-    async def ringing(self, within: float) -> None:
-        """Wait until the far end rings, or until this phone does."""
-        await self._reach(CallState.RINGING, within)
-
-    async def answered(self, within: float) -> None:
-        """Wait for the answer.
-
-        Raises:
-            CallFailed: The call ended without one.
-        """
-        await self._reach(CallState.TALKING, within)
-
-    async def ended(self, within: float) -> None:
-        """Wait for the end, whoever brings it about."""
-        async with deadline(within, lambda: f"{self!r} has not ended"):
-            while self.state is not CallState.ENDED:
-                await self._change()
-
-    async def _reach(self, state: CallState, within: float) -> None:
-        order = list(CallState)
-        async with deadline(within, lambda: f"{self!r} is not {state.value}"):
-            while order.index(self.state) < order.index(state):
-                await self._change()
-        reached = self.answered_at or (state is CallState.RINGING and self.rang_at)
-        if self.state is CallState.ENDED and not reached:
-            raise CallFailed(f"{self!r} ended before it was {state.value}")
-
-    async def _change(self) -> None:
-        self._changed.clear()
-        await self._changed.wait()
+        await self._media.press(digits, on_ms=on_ms, gap_ms=gap_ms)
 
     def answer(self) -> None:
         """Answer a call that rings."""
@@ -161,6 +90,11 @@ class Call:
             self.cancelled = True
             self._cancel(self._client.request)
 
+    def close(self) -> None:
+        """Hang up without waiting for what the far end says."""
+        self.hang_up()
+        self._end(by_us=True)
+
     async def hold(self) -> None:
         """Put the far end on hold: re-INVITE with ``sendonly``."""
         await self._reinvite("sendonly")
@@ -188,7 +122,7 @@ class Call:
         self._remote = f"<{uri}>"
         self._target = uri
         self._line.open_dialog(self.call_id, self)
-        description = offer(self._line.host, self.media.port, version=self._version)
+        description = offer(self._line.host, self._media.port, version=self._version)
         self._invite(headers, description)
 
     def _invite(self, headers: tuple[tuple[str, str], ...], description: str) -> None:
@@ -217,7 +151,7 @@ class Call:
         if 100 < answer.status < 200:
             early = Session.parse(answer.body)
             if early is not None:
-                self.media.start((early.host, early.port))
+                self._media.start((early.host, early.port))
             self._advance(CallState.RINGING)
         elif answer.status >= 200:
             self._remote = answer["To"]
@@ -289,7 +223,7 @@ class Call:
             offered = Session.parse(self._server.request.body)
             self._reply(183, body=self._description(offered))
             if offered is not None:
-                self.media.start((offered.host, offered.port))
+                self._media.start((offered.host, offered.port))
         else:
             self._reply(status)
         if status > 100:
@@ -345,11 +279,11 @@ class Call:
             self._server = transaction
         transaction.reply(200, headers=own, body=self._description(offered))
         if offered is not None:
-            self.media.start((offered.host, offered.port))
+            self._media.start((offered.host, offered.port))
 
     async def _reinvite(self, direction: str) -> None:
         self._version += 1
-        host, port = self._line.host, self.media.port
+        host, port = self._line.host, self._media.port
         description = offer(host, port, version=self._version, direction=direction)
         message = self._inside("INVITE", (), description)
         answered: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
@@ -371,7 +305,7 @@ class Call:
     def _description(self, offered: Session | None) -> str:
         wanted = offered.direction if offered else "sendrecv"
         direction = MIRRORED.get(wanted, "sendrecv")
-        port = self.media.port
+        port = self._media.port
         return offer(self._line.host, port, version=self._version, direction=direction)
 
     def _inside(
@@ -402,27 +336,19 @@ class Call:
         return request(method, self._target, own, body)
 
     def _talk(self, remote: Session | None) -> None:
-        self.answered_at = time.monotonic()
         if remote is not None:
-            self.media.start((remote.host, remote.port))
+            self._media.start((remote.host, remote.port))
         self._advance(CallState.TALKING)
 
-    def _advance(self, state: CallState) -> None:
-        if state is CallState.RINGING and self.state is CallState.NEW:
-            self.rang_at = time.monotonic()
-        elif state is self.state:
-            return
-        self.state = state
-        self._changed.set()
+    def _report(self) -> None:
         self._phone.changed(self)
 
     def _end(self, *, by_us: bool) -> None:
         if self.state is CallState.ENDED:
             return
         self.ended_by_us = by_us
-        self.ended_at = time.monotonic()
         self._stop_timer()
-        self.media.stop()
+        self._media.stop()
         self._advance(CallState.ENDED)
 
     def _stop_timer(self) -> None:

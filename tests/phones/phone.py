@@ -7,20 +7,21 @@ trunk calls from the trunk's address; a customer is a number on the trunk's line
 from __future__ import annotations
 
 import secrets
-from types import TracebackType
-from typing import Self
+from collections.abc import Mapping
 
-from tests.phones.call import Call, CallState
-from tests.phones.deadline import DeadlineMissed, Happenings, deadline
+from tests.phones.call import PhoneCall
+from tests.phones.deadline import DeadlineMissed, deadline
 from tests.phones.digest import authorization
-from tests.phones.line import Address, Invite, Line, ServerTransaction
+from tests.phones.handset import Handset
+from tests.phones.invite import Address, Invite
+from tests.phones.line import Line, ServerTransaction
 from tests.phones.message import Message, request
-from tests.phones.policy import Answer, Chooser, Ignore, Policy
-from tests.phones.sound import SILENCE, Recording, Sound
+from tests.phones.policy import Ignore
+from tests.phones.sound import SILENCE, Sound
 
 
-class Phone:
-    """One phone.
+class Phone(Handset[PhoneCall]):
+    """One phone of our own.
 
     Args:
         name: What reports call it.
@@ -42,62 +43,31 @@ class Phone:
         server: Address = ("127.0.0.1", 5060),
         says: Sound | None = SILENCE,
     ) -> None:
-        self.name = name
+        super().__init__(name, number=number, server=server, says=says)
         self.secret = secret
-        self.server = server
-        self.says = says
-        self.calls: list[Call] = []
-        self.invites: list[Invite] = []
-        self._number = number
-        self._own_line = line is None
         self.line = line or Line(*address)
         self.line.attach(self)
-        self._policies: list[Policy | Chooser] = [Answer()]
-        self._rung: Happenings[Call] = Happenings(f"{name} has not rung")
-        self._answered: Happenings[Call] = Happenings(f"{name} has no answered call")
-        self._ended: Happenings[Call] = Happenings(f"no call of {name} has ended")
+        self._own_line = line is None
         self._register_sequence = 0
         self._register_id = secrets.token_hex(12)
         self._tag = secrets.token_hex(4)
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
+    async def close(self) -> None:
         """Hang up everything and leave the line; a line of its own is closed."""
         for call in self.calls:
-            call.hang_up()
-            call.media.stop()
+            call.close()
         self.line.detach(self)
         if self._own_line:
             self.line.close()
 
     @property
-    def number(self) -> str:
-        return self._number
-
-    @property
-    def domain(self) -> str:
-        """The server as it stands in a URI."""
-        host, port = self.server
-        return host if port == 5060 else f"{host}:{port}"
-
-    @property
     def contact(self) -> str:
         """Where this phone wants to be reached."""
-        return f"sip:{self._number or 'phone'}@{self.line.host}:{self.line.port}"
+        return f"sip:{self.number or 'phone'}@{self.line.host}:{self.line.port}"
 
     # -- registration ----------------------------------------------------------------------------
 
-    async def register(self, *, expires: int = 3600, within: float = 5.0) -> None:
+    async def register(self, *, within: float = 5.0, expires: int = 3600) -> None:
         """Register; it is not renewed by itself.
 
         Raises:
@@ -121,7 +91,7 @@ class Phone:
                 answer["Proxy-Authenticate" if proxy else "WWW-Authenticate"],
                 method="REGISTER",
                 uri=uri,
-                user=self._number,
+                user=self.number,
                 secret=self.secret,
             )
             name = "Proxy-Authorization" if proxy else "Authorization"
@@ -130,7 +100,7 @@ class Phone:
 
     async def _send_register(self, uri: str, expires: int, *more: tuple[str, str]) -> Message:
         self._register_sequence += 1
-        own = f"<sip:{self._number}@{self.domain}>"
+        own = f"<sip:{self.number}@{self.domain}>"
         headers = [
             ("Via", self.line.new_branch()),
             ("Max-Forwards", "70"),
@@ -150,22 +120,22 @@ class Phone:
         self,
         dialled: str,
         *,
+        headers: Mapping[str, str] | None = None,
         caller_id: str | None = None,
         caller_name: str = "",
         withheld: bool = False,
-        headers: dict[str, str] | None = None,
-    ) -> Call:
+    ) -> PhoneCall:
         """Call a number; wait with ``await call.answered(within=5)``.
 
         Args:
             dialled: A number or a whole SIP URI.
+            headers: Further headers of the INVITE.
             caller_id: The number in From and P-Asserted-Identity; the phone's own by default.
             caller_name: The display name with it.
             withheld: Send an anonymous From, no P-Asserted-Identity, and ``Privacy: id``.
-            headers: Further headers of the INVITE.
         """
         uri = dialled if dialled.startswith("sip:") else f"sip:{dialled}@{self.domain}"
-        number = caller_id if caller_id is not None else self._number
+        number = caller_id if caller_id is not None else self.number
         more = list((headers or {}).items())
         if withheld:
             local = '"Anonymous" <sip:anonymous@anonymous.invalid>'
@@ -175,59 +145,19 @@ class Phone:
             local = f"{shown}<sip:{number}@{self.domain}>"
             if caller_id is not None:
                 more.append(("P-Asserted-Identity", local))
-        call = Call(self, says=self.says)
+        call = PhoneCall(self)
         self.calls.append(call)
         call.place(uri, local, tuple(more))
         return call
 
     # -- calls that come in ----------------------------------------------------------------------
 
-    def will(self, *policies: Policy | Chooser) -> None:
-        """Say what becomes of the next calls: one policy each, the last for all that follow."""
-        self._policies = list(policies)
-
     def incoming(self, transaction: ServerTransaction, invite: Invite) -> None:
         """Take an INVITE for a new call (called by the line)."""
         self.invites.append(invite)
-        chosen = self._policies.pop(0) if len(self._policies) > 1 else self._policies[0]
-        policy = chosen(invite) if callable(chosen) else chosen
+        policy = self._policy_for(invite)
         if isinstance(policy, Ignore):
             return
-        call = Call(self, says=self.says)
+        call = PhoneCall(self)
         self.calls.append(call)
         call.take(transaction, invite, policy)
-
-    def changed(self, call: Call) -> None:
-        """Take note of a call's new state (called by the call)."""
-        match call.state:
-            case CallState.RINGING if call.invite is not None:
-                self._rung.put(call)
-            case CallState.TALKING:
-                self._answered.put(call)
-            case CallState.ENDED:
-                self._ended.put(call)
-            case CallState.NEW | CallState.RINGING:
-                pass
-
-    async def ringing(self, within: float) -> Call:
-        """The next call that rings here."""
-        return await self._rung.next(within)
-
-    async def answered(self, within: float) -> Call:
-        """The next call that is answered, here or at the far end."""
-        return await self._answered.next(within)
-
-    async def ended(self, within: float) -> Call:
-        """The next call that ends."""
-        return await self._ended.next(within)
-
-    @property
-    def heard(self) -> Recording:
-        """What was heard in the latest call.
-
-        Raises:
-            DeadlineMissed: There was no call.
-        """
-        if not self.calls:
-            raise DeadlineMissed(f"{self.name} has had no call")
-        return self.calls[-1].heard

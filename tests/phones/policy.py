@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.phones.line import Invite
+from tests.phones.invite import Invite
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,14 +75,18 @@ def _finish(done: asyncio.Future[None]) -> None:
 class Media:
     """The audio of one call.
 
-    Attributes:
-        heard: What has arrived.
-        keys: Keys that the far end pressed.
+    Args:
+        address: Where to listen.
+        says: What to send; None sends no packet at all.
+        heard: Takes what arrives.
+        keys: Takes the keys that the far end presses.
     """
 
-    def __init__(self, address: str, says: Sound | None) -> None:
-        self.heard = Recording()
-        self.keys: list[Key] = []
+    def __init__(
+        self, address: str, *, says: Sound | None, heard: Recording, keys: list[Key]
+    ) -> None:
+        self._heard = heard
+        self._keys = keys
         self._says = says
         self._position = 0
         self._socket, self._rtcp = _open(address)
@@ -200,7 +204,7 @@ class Media:
             code, flags, _ = _EVENT.unpack_from(payload)
             if flags & _END and self._last_key != (stream, stamp) and code < len(DIGITS):
                 self._last_key = (stream, stamp)
-                self.keys.append(Key(DIGITS[code], time.monotonic()))
+                self._keys.append(Key(DIGITS[code], time.monotonic()))
         elif kind == ULAW:
             self._hear(sequence, stamp, stream, payload)
 
@@ -216,4 +220,4 @@ class Media:
             self._place += passed
         self._last_in = (sequence, stamp, stream)
         at = time.monotonic()
-        self.heard.add(from_ulaw(payload), at=at, stamp=self._place, stream=self._stream)
+        self._heard.add(from_ulaw(payload), at=at, stamp=self._place, stream=self._stream)
