@@ -45,6 +45,8 @@ def _encoding_table() -> NDArray[np.uint8]:
 _DECODE: Final = _decoding_table()
 _ENCODE: Final = _encoding_table()
 _HEAL_SECONDS: Final = 0.04
+_LOOK_AHEAD: Final = 10
+_STALL_SECONDS: Final = 0.2
 
 
 def to_ulaw(pcm: Pcm) -> bytes:
@@ -115,6 +117,11 @@ class Recording:
     def __init__(self) -> None:
         self._pieces: list[_Piece] = []
         self._grown = asyncio.Event()
+        self._line = np.zeros(RATE, dtype=np.int16)
+        self._length = 0
+        self._settled = 0
+        self._offset = 0.0
+        self._stream: int | None = None
 
     def add(self, samples: Pcm, *, at: float, stamp: int, stream: int = 0) -> None:
         """Append what has arrived.
@@ -162,39 +169,41 @@ class Recording:
     @property
     def pcm(self) -> Pcm:
         """All samples, one time line from :attr:`start`; zero where nothing arrived."""
-        if not self._pieces:
-            return np.zeros(0, dtype=np.int16)
-        places = self._places()
-        length = max(
-            place + len(piece.samples) for place, piece in zip(places, self._pieces, strict=True)
-        )
-        line = np.zeros(length, dtype=np.int16)
-        for place, piece in zip(places, self._pieces, strict=True):
-            line[place : place + len(piece.samples)] = piece.samples
+        while self._settled < len(self._pieces) - _LOOK_AHEAD:
+            self._put(self._settled)
+            self._settled += 1
+        length, offset, stream = self._length, self._offset, self._stream
+        for number in range(self._settled, len(self._pieces)):
+            self._put(number)
+        line = self._line[: self._length].copy()
+        self._line[length : self._length] = 0
+        self._length, self._offset, self._stream = length, offset, stream
         return line
 
-    def _places(self) -> list[int]:
-        """The place of each piece in samples.
+    def _put(self, number: int) -> None:
+        """Write a piece at its place.
 
         A piece's lateness is its arrival less the sender's time. The least lateness of the next
-        200 ms is the sender's own; what exceeds it is a stall of this machine.
+        200 ms is the sender's own; what exceeds it is a stall of this machine. While those have not
+        all arrived, a lateness that a stall can explain is taken for one.
         """
-        places: list[int] = []
-        offset = 0.0
-        current: int | None = None
-        late = [piece.at - piece.stamp / RATE for piece in self._pieces]
-        for number, piece in enumerate(self._pieces):
-            ahead = [
-                late[later]
-                for later in range(number, min(number + 10, len(self._pieces)))
-                if self._pieces[later].stream == piece.stream
-            ]
-            least = min(ahead)
-            if current != piece.stream or abs(least - offset) > _HEAL_SECONDS:
-                offset, current = least, piece.stream
-            seconds = offset + piece.stamp / RATE - self.start
-            places.append(max(0, round(seconds * RATE)))
-        return places
+        piece = self._pieces[number]
+        least = min(
+            later.at - later.stamp / RATE
+            for later in self._pieces[number : number + _LOOK_AHEAD]
+            if later.stream == piece.stream
+        )
+        known = number + _LOOK_AHEAD < len(self._pieces)
+        doubt = _HEAL_SECONDS if known else _STALL_SECONDS
+        if piece.stream != self._stream or abs(least - self._offset) > doubt:
+            self._offset, self._stream = least, piece.stream
+        seconds = self._offset + piece.stamp / RATE - self.start
+        first = max(round(seconds * RATE), 0)
+        end = first + len(piece.samples)
+        if end > len(self._line):
+            self._line = np.concatenate([self._line, np.zeros(end, dtype=np.int16)])
+        self._line[first:end] = piece.samples
+        self._length = max(self._length, end)
 
     def between(self, since: float, until: float) -> Pcm:
         """The samples between two times of ``time.monotonic``."""

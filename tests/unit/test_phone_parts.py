@@ -117,3 +117,16 @@ def test_a_break_in_the_timestamps_is_placed_by_its_arrival() -> None:
 
     assert heard.seconds == pytest.approx(0.54)
     assert heard.between(10.5, 10.52).tolist() == [3] * FRAME
+
+
+def test_a_long_recording_reads_the_same_while_it_grows() -> None:
+    heard = Recording()
+    lengths = []
+    for number in range(500):
+        samples = np.full(FRAME, 1 + number % 7, dtype=np.int16)
+        heard.add(samples, at=10 + number * 0.02 + 0.03 * (number % 3), stamp=number * FRAME)
+        if number % 50 == 49:
+            lengths.append(len(heard.pcm))
+
+    assert lengths == [FRAME * (number + 1) for number in range(49, 500, 50)]
+    assert heard.pcm[::FRAME].tolist() == [1 + number % 7 for number in range(500)]
