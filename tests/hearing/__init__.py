@@ -1,0 +1,1 @@
+"""What a recording holds: tones (who is heard, when) and words."""
