@@ -22,6 +22,9 @@ ROOTS = frozenset({
 # fmt: on
 """First names of the references the language knows; anything else after ``$.`` is plain text."""
 
+CLOUD_ROOTS = frozenset({"Lex", "Case", "Customer", "Views", "Wisdom", "MediaStreams"})
+"""Those that name what exists in Amazon's cloud only."""
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:

@@ -166,7 +166,7 @@ class _Worker:
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
             place = ".".join(str(name) for name in first["loc"])
-            return Failed(reason=f"{place}: {first['msg']}")
+            return Failed(reason=f"{place}: {first['msg'].removeprefix('Value error, ')}")
         for reference in resolver.unresolved:
             if (self._step.id, reference) not in self._noted:
                 self._noted.add((self._step.id, reference))

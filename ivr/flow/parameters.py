@@ -134,23 +134,29 @@ class Mention:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Branches:
     """The branches an action has.
 
     Attributes:
         required: Error branches that must be there.
-        optional: Error branches that may be there; any other is a warning.
-        conditions: Operands of the conditions that should be there, all ``Equals``.
-        open_conditions: Conditions with operands of the author's own are allowed.
-        leads_on: Something can follow; a terminal action has no branches.
+        optional: Further error branches that may be there.
+        operands: What the result can be, where the language fixes it: one ``Equals`` for each.
+        own_operands: Pattern of the operands an author may compare with; none = no conditions.
+        operators: Operators an author may compare with.
+        next_action: Whether ``NextAction`` is the way on after success.
     """
 
     required: tuple[str, ...] = ()
     optional: tuple[str, ...] = ("NoMatchingError",)
-    conditions: tuple[str, ...] = ()
-    open_conditions: bool = False
-    leads_on: bool = True
+    operands: tuple[str, ...] = ()
+    own_operands: str | None = None
+    operators: tuple[str, ...] = ("Equals",)
+    next_action: bool = True
+
+
+NO_MATCHING_ERROR_ONLY = Branches(required=("NoMatchingError",), optional=())
+LEAVES_FLOW = Branches(optional=(), next_action=False)
 
 
 class Group(BaseModel):
@@ -181,8 +187,8 @@ class Group(BaseModel):
 class Parameters(Group):
     """Parameters of an action as they stand in the flow document."""
 
-    def branches(self) -> Branches:
-        """Answer which branches the action must and may have."""
+    def branches(self) -> Branches | None:
+        """Answer which branches the action must and may have; none = not checked."""
         return Branches()
 
     def oddities(self) -> Iterator[str]:
@@ -197,7 +203,6 @@ class Parameters(Group):
         """Answer what the action may play, as it stands in the document."""
         yield from ()
 
-
-def literal(text: str | None) -> bool:
-    """Answer whether a parameter names something without a reference."""
-    return bool(text) and not references_in(text or "")
+    def _mention(self, kind: MentionKind, name: str | None) -> Iterator[Mention]:
+        if name and not references_in(name):
+            yield Mention(kind, name)

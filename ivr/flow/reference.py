@@ -8,10 +8,10 @@ the language is plain text, so that a price stays a price.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ivr.flow.context import ROOTS
+from ivr.flow.context import CLOUD_ROOTS, ROOTS
 
 Lookup = Callable[[tuple[str, ...]], str | None]
 
@@ -76,26 +76,38 @@ def substitute(text: str, lookup: Lookup) -> Substituted:
     return Substituted("".join(parts), tuple(unresolved))
 
 
+def dead_references(text: str) -> Iterator[str]:
+    """Answer why some of the references in a text can never stand for anything here."""
+    for _, _, path in _candidates(text):
+        if path[0] in CLOUD_ROOTS:
+            yield f"{Reference(path)} exists in the cloud only: it stands for nothing"
+        elif path[0] not in ROOTS and path[0][0].isalpha():
+            yield f"{Reference(path)} is no reference of the language: it stays as it is"
+
+
 def _scan(text: str) -> list[str | Reference]:
     """Split a text into plain stretches (never empty) and references."""
     parts: list[str | Reference] = []
-    plain_from = at = 0
-    while (dollar := text.find("$", at)) >= 0:
-        path, at = _path(text, dollar + 1)
-        if not path or path[0] not in ROOTS:
-            continue
-        if plain_from < dollar:
-            parts.append(text[plain_from:dollar])
-        parts.append(Reference(path))
-        plain_from = at
+    plain_from = 0
+    for start, end, path in _candidates(text):
+        if path[0] in ROOTS:
+            if plain_from < start:
+                parts.append(text[plain_from:start])
+            parts.append(Reference(path))
+            plain_from = end
     if plain_from < len(text):
         parts.append(text[plain_from:])
     return parts
 
 
-def _path(text: str, at: int) -> tuple[tuple[str, ...], int]:
-    names: list[str] = []
-    while match := _PART.match(text, at):
-        names.append(next(name for name in match.groups() if name is not None))
-        at = match.end()
-    return tuple(names), at
+def _candidates(text: str) -> Iterator[tuple[int, int, tuple[str, ...]]]:
+    """Find what has the form of a reference: start, end, path (never empty)."""
+    end = 0
+    while (start := text.find("$", end)) >= 0:
+        names: list[str] = []
+        end = start + 1
+        while match := _PART.match(text, end):
+            names.append(next(name for name in match.groups() if name is not None))
+            end = match.end()
+        if names:
+            yield start, end, tuple(names)

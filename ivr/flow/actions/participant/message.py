@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
-from ivr.flow.actions.participant.prompts import WITHOUT_MEDIA, Playable
+from ivr.flow.actions.participant.prompts import CANNOT_PLAY, WITHOUT_MEDIA, Playable
 from ivr.flow.effects import Play, ask
-from ivr.flow.outcome import Done, Failed, Unavailable
+from ivr.flow.outcome import Done, Unavailable
 from ivr.flow.prompt import Text
 from ivr.flow.registry import ActionFamily, Needs, Program
 
@@ -21,7 +21,9 @@ class MessageParticipant(Playable):
     ``SkipWhenDTMFBufferEnabled`` is written by the console; without a key buffer it says nothing.
     """
 
-    skip_when_dtmf_buffer_enabled: bool | None = None
+    skip_when_dtmf_buffer_enabled: bool | None = Field(
+        default=None, alias="SkipWhenDTMFBufferEnabled"
+    )
 
     @model_validator(mode="after")
     def _plays_one_thing(self) -> Self:
@@ -40,4 +42,4 @@ def message_participant(params: MessageParticipant) -> Program:
     if prompt == Text(""):
         return Done()
     played = yield from ask(Play(prompt))
-    return Done() if played else Failed(reason="the prompt cannot be played")
+    return Done() if played else CANNOT_PLAY

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
+from ivr.flow.outcome import Failed
 from ivr.flow.parameters import Group, Parameters, Phrase, Single
 from ivr.flow.prompt import Prompt, Recorded, Ssml, Text
 
-WITHOUT_MEDIA = "audio in S3 cannot be fetched here"
+WITHOUT_MEDIA: Final = "audio in S3 cannot be fetched here"
+CANNOT_PLAY: Final = Failed(reason="the prompt cannot be played")
 
-MOST_CHARACTERS = 6000
+MOST_CHARACTERS: Final = 6000
 """Longest text Connect speaks, markup included."""
 
 _Words = Annotated[Phrase, Field(max_length=MOST_CHARACTERS)]

@@ -1,0 +1,32 @@
+"""TransferContactToQueue: AWS developer guide, contact-actions-transfercontacttoqueue."""
+
+from __future__ import annotations
+
+from ivr.flow.effects import EnterQueue, QueueEntry, ask
+from ivr.flow.outcome import Ended, Ending, Failed
+from ivr.flow.parameters import Branches, Parameters
+from ivr.flow.registry import ActionFamily, Needs, Program
+
+family = ActionFamily(Needs.CONTACT)
+
+
+class TransferContactToQueue(Parameters):
+    """It has no parameters: the working queue is where it goes."""
+
+    def branches(self) -> Branches:
+        """Success leaves the flow; what the console writes as NextAction is an error's target."""
+        return Branches(
+            required=("QueueAtCapacity", "NoMatchingError"), optional=(), next_action=False
+        )
+
+
+@family.action("TransferContactToQueue", TransferContactToQueue)
+def transfer_contact_to_queue(_params: TransferContactToQueue) -> Program:
+    """Enter the working queue and leave the flow; a full queue changes nothing."""
+    match (yield from ask(EnterQueue())):
+        case QueueEntry.ENTERED:
+            return Ended(Ending.QUEUED)
+        case QueueEntry.FULL:
+            return Failed("QueueAtCapacity")
+        case QueueEntry.REFUSED:
+            return Failed(reason="the contact cannot enter a queue")
