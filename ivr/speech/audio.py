@@ -20,6 +20,7 @@ SPEECH_LEVEL_DB: Final = -20.0
 PEAK_LIMIT: Final = 0.9
 TONE_AMPLITUDE: Final = 0.2
 _FADE_SECONDS: Final = 0.005
+_MARGIN_SECONDS: Final = 0.01
 _FRAME_SECONDS: Final = 0.02
 _SILENT_DB: Final = -40.0
 """A frame so far below the loudest one is silence."""
@@ -36,8 +37,9 @@ def resampled(samples: Samples, from_rate: int, to_rate: int) -> Samples:
         return samples
     divisor = math.gcd(from_rate, to_rate)
     block_in, block_out = from_rate // divisor, to_rate // divisor
-    padding = int(from_rate * _FADE_SECONDS) * 2
-    blocks = -(-(len(samples) + 2 * padding) // block_in)
+    margin = math.ceil(_MARGIN_SECONDS * from_rate / block_in)  # whole blocks: no shift in time
+    padding = margin * block_in
+    blocks = 2 * margin + math.ceil(len(samples) / block_in)
     padded = np.zeros(blocks * block_in, np.float64)
     padded[padding : padding + len(samples)] = samples
     spectrum = np.fft.rfft(padded)
@@ -47,7 +49,7 @@ def resampled(samples: Samples, from_rate: int, to_rate: int) -> Samples:
     result_spectrum = np.zeros(out_length // 2 + 1, np.complex128)
     result_spectrum[:kept] = spectrum[:kept] * _low_pass(frequency, min(from_rate, to_rate) / 2)
     result = np.fft.irfft(result_spectrum, out_length) * (out_length / len(padded))
-    start = round(padding * to_rate / from_rate)
+    start = margin * block_out
     return result[start : start + round(len(samples) * to_rate / from_rate)].astype(np.float32)
 
 
