@@ -154,8 +154,9 @@ def after_attempt(
     """
     if not counts(outcome, rang=rang):
         return Requeue(ended_at + (policy.extra.get(outcome) or NETWORK_PAUSE))
-    if outcome in _FINAL:
-        return Fail(_FINAL[outcome])
+    final = _FINAL.get(outcome)
+    if final is not None:
+        return Fail(final)
     if outcome is LegOutcome.BUSY and outcome not in policy.extra:
         return Fail(FailureReason.BUSY)
     if callback.attempts_used > callback.retries:

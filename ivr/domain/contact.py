@@ -1,7 +1,7 @@
 """A contact: one customer interaction from start to end, whatever way it began.
 
 The stages of a contact are one enum for calls and callbacks alike, because both are queued,
-offered and joined by the same machine (``domain/service_stage.py``). Field names and times follow
+offered and joined by the same machine (``domain/serving.py``). Field names and times follow
 Amazon Connect's contact record.
 """
 

@@ -24,6 +24,7 @@ class LegOutcome(Enum):
     INVALID_NUMBER = "invalid_number"
     NETWORK_FAILURE = "network_failure"  # our side, or nothing rang
     CANCELLED = "cancelled"  # by us
+    UNKNOWN = "unknown"  # it may have been dialled while nobody watched
 
 
 def outbound_leg_id(contact_id: ContactId, role: Role, attempt: int) -> LegId:

@@ -26,6 +26,7 @@ NON_GEOGRAPHIC = "001"
 """The region of numbers that belong to no country (+800, +882, +979 and the like)."""
 
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}")
+_BEYOND_E164 = re.compile(r"\+[1-9][0-9]{15,}")
 _KEYED = re.compile(r"[0-9]{1,24}")  # a number and the longest international prefix
 _WRITTEN = re.compile(r"\+?[0-9 ()./-]{1,40}")
 _SEPARATORS = re.compile(r"[ ()./-]")
@@ -99,7 +100,7 @@ class NumberPolicy:
             number: Exactly as it would be dialled, in E.164 with ``+``.
         """
         if not _E164.fullmatch(number):
-            return Denial.TOO_LONG if _E164.match(number) else Denial.INVALID
+            return Denial.TOO_LONG if _BEYOND_E164.fullmatch(number) else Denial.INVALID
         if number in self.own_numbers:
             return Denial.OWN_NUMBER
         if number in self.account_numbers:

@@ -176,6 +176,11 @@ class Site:
     def _hours_index(self) -> Mapping[str, Hours]:
         return _index(self.hours)
 
+    @cached_property
+    def account_numbers(self) -> frozenset[E164]:
+        """Numbers of caller accounts, which no numbering plan need have."""
+        return frozenset(caller.number for caller in self.callers)
+
     def find_queue(self, reference: str) -> Queue | None:
         """Look a queue up by id, name or ARN."""
         return self._queue_index.get(_last_part(reference))

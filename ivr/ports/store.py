@@ -85,6 +85,7 @@ class WaitingContact:
 
     Attributes:
         waiting_since: When it entered this queue; profile delays count from it.
+        number: Whom a callback dials.
         busy_number: Its customer is in a live contact here now, so that it may not be dialled.
     """
 
@@ -94,6 +95,7 @@ class WaitingContact:
     waiting_since: datetime
     priority: int
     is_callback: bool
+    number: E164 | None = None
     busy_number: bool
 
 

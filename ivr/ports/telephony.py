@@ -262,7 +262,8 @@ class Keys:
 
     Attributes:
         pressed: Without the terminator.
-        timed_out: No key at all in time.
+        timed_out: The time for the first or a further key was up; otherwise the terminator or the
+            last key asked for ended the entry.
     """
 
     pressed: str

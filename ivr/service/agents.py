@@ -1,0 +1,84 @@
+"""Use cases of an agent: choose a status, from a phone or a program."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from ivr.domain.agent import AVAILABLE, OFFLINE, AgentState
+from ivr.domain.errors import LegGone, NotFound
+from ivr.domain.ids import AgentId, Endpoint
+from ivr.ports.telephony import END, Participant
+from ivr.service.world import World
+
+logger = logging.getLogger(__name__)
+
+_SPOKEN = {AVAILABLE: "status-available", OFFLINE: "status-offline"}
+
+
+class Agents:
+    """What agents and their supervisors do with statuses."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def list_all(self) -> Sequence[AgentState]:
+        """Every agent's state."""
+        return await self._world.store.agents()
+
+    async def choose(self, agent_id: AgentId, status: str, by: str) -> AgentState:
+        """Choose a status; during a contact it becomes the next one.
+
+        Raises:
+            NotFound: There is no such agent or status.
+        """
+        site = self._world.site.now
+        agent = site.agent(agent_id)
+        chosen = site.status(status)
+        if chosen is None:
+            known = ", ".join(each.name for each in site.statuses)
+            message = f"no agent status {status!r}; there are: {known}"
+            raise NotFound(message)
+        state = await self._world.store.set_agent_status(
+            agent.id, chosen.name, chosen.kind, now=self._world.clock.now()
+        )
+        logger.info(
+            "Agent chose a status",
+            extra={"event": "status_chosen", "agent_id": agent.id, "status": chosen.name, "by": by},
+        )
+        self._world.router.ring()
+        return state
+
+    async def phone_changed(self, endpoint: Endpoint, *, reachable: bool) -> None:
+        """An agent's phone became reachable or unreachable."""
+        if not self._world.site.is_set:
+            return
+        agent = self._world.site.now.agent_at(endpoint)
+        if agent is None:
+            return
+        await self._world.store.set_agent_reachable(
+            agent.id, reachable=reachable, now=self._world.clock.now()
+        )
+        self._world.router.ring()
+
+    async def feature(self, participant: Participant) -> None:
+        """An agent's phone dialled a feature code: choose its status and say so."""
+        site = self._world.site.now
+        agent = site.agent_at(participant.entry.endpoint)
+        code = participant.entry.code
+        status = next((each for each in site.statuses if each.code == code), None)
+        try:
+            await participant.answer()
+            if agent is None or status is None:
+                await self._say(participant, "invalid")
+            else:
+                await self.choose(agent.id, status.name, by="phone")
+                await self._say(participant, _SPOKEN.get(status.name, "status-changed"))
+            await participant.leave(END)
+        except (LegGone, NotFound):
+            return
+
+    async def _say(self, participant: Participant, name: str) -> None:
+        sound = self._world.speech.recorded(name)
+        if sound is not None:
+            await participant.play((sound,))

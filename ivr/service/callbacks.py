@@ -1,0 +1,140 @@
+"""Waiting callbacks: they become due, expire, are listed and are stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from ivr.domain.callback import Callback, CallbackResult
+from ivr.domain.contact import Contact, ContactState, DisconnectReason
+from ivr.domain.errors import NotFound
+from ivr.domain.ids import AgentId, ContactId
+from ivr.ports.store import Note, Timer, TimerKind
+from ivr.service.mailbox import Mailbox, StopRequested
+from ivr.service.world import World
+
+logger = logging.getLogger(__name__)
+
+S = ContactState
+WAITING = (S.SCHEDULED, S.QUEUED, S.WAITING_FOR_RETRY)
+SERVED_MEANWHILE = timedelta(minutes=1)
+"""A callback that expires while an agent serves it is looked at again after this."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCallback:
+    """A callback without a result, with its place in its queue (1 = next; none = not in it)."""
+
+    contact: Contact
+    callback: Callback
+    place: int | None
+
+
+class Callbacks:
+    """Use cases of callbacks that wait, and the pillar that watches the time for them."""
+
+    def __init__(self, world: World, mailbox: Mailbox) -> None:
+        self._world = world
+        self._mailbox = mailbox
+
+    async def run(self) -> None:
+        """Handle every timer when it is due, for ever."""
+        while True:
+            for timer in await self._world.store.due_timers(now=self._world.clock.now()):
+                await self._due(timer)
+            next_due = await self._world.store.next_due()
+            if next_due is None:
+                await self._world.timers.wait()
+                continue
+            async with asyncio.TaskGroup() as group:
+                bell = group.create_task(self._world.timers.wait(), name="timer bell")
+                alarm = group.create_task(
+                    self._world.clock.sleep_until(next_due), name="timer alarm"
+                )
+                await asyncio.wait({bell, alarm}, return_when=asyncio.FIRST_COMPLETED)
+                bell.cancel()
+                alarm.cancel()
+
+    async def _due(self, timer: Timer) -> None:
+        world, now = self._world, self._world.clock.now()
+        match timer.kind:
+            case TimerKind.CALLBACK_DUE:
+                if not await world.store.callback_due(ContactId(timer.subject), now=now):
+                    await world.store.clear_timer(timer.kind, timer.subject)
+            case TimerKind.CALLBACK_EXPIRES:
+                await self._expire(ContactId(timer.subject))
+            case TimerKind.ACW_ENDS:
+                await world.store.end_acw(AgentId(timer.subject), now=now)
+                await world.store.clear_timer(timer.kind, timer.subject)
+        world.router.ring()
+
+    async def _expire(self, contact_id: ContactId) -> None:
+        world, now = self._world, self._world.clock.now()
+        ended = await world.store.end_callback(
+            contact_id,
+            WAITING,
+            CallbackResult.EXPIRED,
+            None,
+            {"disconnected_at": now, "disconnect_reason": DisconnectReason.EXPIRED},
+            Note("callback_expired"),
+            now=now,
+        )
+        callback = await world.store.callback(contact_id)
+        if ended or callback is None or callback.result is not None:
+            await world.store.clear_timer(TimerKind.CALLBACK_EXPIRES, contact_id)
+        else:
+            await world.store.set_timer(
+                Timer(
+                    kind=TimerKind.CALLBACK_EXPIRES,
+                    subject=contact_id,
+                    due_at=now + SERVED_MEANWHILE,
+                )
+            )
+
+    async def list_open(self) -> Sequence[OpenCallback]:
+        """Every callback without a result, in order of place."""
+        places: dict[str, int] = {}
+        listed = []
+        for contact, callback in await self._world.store.open_callbacks():
+            place = None
+            if contact.state is S.QUEUED:
+                place = places[callback.queue_id] = places.get(callback.queue_id, 0) + 1
+            listed.append(OpenCallback(contact, callback, place))
+        return listed
+
+    async def stop(self, contact_id: ContactId, by: str) -> bool:
+        """End a callback: once this returns True nothing is dialled for it any more.
+
+        Args:
+            contact_id: The callback contact.
+            by: Who stops it, for the journal.
+
+        Returns:
+            Whether it was still open.
+
+        Raises:
+            NotFound: There is no such callback.
+        """
+        world, now = self._world, self._world.clock.now()
+        if await world.store.callback(contact_id) is None:
+            message = f"no callback {contact_id!r}"
+            raise NotFound(message)
+        stopped = await world.store.end_callback(
+            contact_id,
+            WAITING,
+            CallbackResult.STOPPED,
+            None,
+            {"disconnected_at": now, "disconnect_reason": DisconnectReason.API},
+            Note("callback_stopped", {"by": by}),
+            now=now,
+        )
+        if stopped:
+            world.router.ring()
+            return True
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        if not self._mailbox.post(contact_id, StopRequested(answer)):
+            return False
+        return await answer

@@ -1,0 +1,225 @@
+"""The running contact centre: legs and events find their contact, pillars do the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import timedelta
+
+from ivr.domain.contact import Contact, ContactState, InitiationMethod
+from ivr.domain.errors import StoreError
+from ivr.domain.ids import E164, AgentId, ContactId
+from ivr.domain.phone_number import parse_any
+from ivr.domain.site import Site
+from ivr.flow.memory import Memory, ResumePoint
+from ivr.ports.store import Note
+from ivr.ports.telephony import Participant, PhoneChanged, SwitchDown, SwitchEvent, SwitchUp
+from ivr.service.agents import Agents
+from ivr.service.callbacks import Callbacks
+from ivr.service.contact_session import ContactSession
+from ivr.service.flow_runner import pinned
+from ivr.service.mailbox import Arrived, Mailbox, OfferWon
+from ivr.service.reconcile import reconcile
+from ivr.service.router import Router
+from ivr.service.supervision import Wake
+from ivr.service.world import World
+
+logger = logging.getLogger(__name__)
+
+SWEEP = timedelta(seconds=30)
+"""How often store and switch are compared though nothing seems to have happened."""
+
+
+class ContactCentre:
+    """Everything that runs, and the doors to it.
+
+    Attributes:
+        agents: Use cases of agents.
+        callbacks: Use cases of callbacks.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._mailbox = Mailbox()
+        self._compared = asyncio.Event()
+        self._compare = Wake()
+        self._phones: asyncio.Queue[PhoneChanged] = asyncio.Queue()
+        self.agents = Agents(world)
+        self.callbacks = Callbacks(world, self._mailbox)
+        self._router = Router(world, self._offer)
+
+    async def run(self) -> None:
+        """Run the pillars; one that fails ends all."""
+        async with asyncio.TaskGroup() as pillars:
+            pillars.create_task(self._router.run(), name="router")
+            pillars.create_task(self.callbacks.run(), name="timers")
+            pillars.create_task(self._keep_comparing(), name="reconcile")
+            pillars.create_task(self._watch_phones(), name="phones")
+
+    # --- doors ----------------------------------------------------------------------------------
+
+    def on_event(self, event: SwitchEvent) -> None:
+        """Take an event of the switch; only puts it where it belongs."""
+        match event:
+            case SwitchUp():
+                self._compare.ring()
+            case SwitchDown():
+                self._compared.clear()
+            case PhoneChanged():
+                self._phones.put_nowait(event)
+            case _:
+                self._mailbox.deliver(event)
+
+    async def receive(self, participant: Participant) -> None:
+        """Take a leg in hand until it goes to its next place.
+
+        Raises:
+            StoreError: The contact could not be read or written; the leg goes back to the
+                dialplan, which tries again.
+        """
+        match participant.entry.script:
+            case "feature":
+                await self.agents.feature(participant)
+            case "inbound":
+                await self._inbound(participant)
+            case _:
+                await self._hand_over(participant)
+
+    async def _hand_over(self, participant: Participant) -> None:
+        """Give a leg to the session it belongs to; one of nobody waits in music."""
+        await self._until_compared()
+        owner = self._mailbox.owner(participant.leg_id)
+        released = asyncio.Event()
+        if owner is None or not self._mailbox.post(owner, Arrived(participant, released)):
+            logger.warning(
+                "A leg belongs to nobody",
+                extra={"event": "leg_of_nobody", "leg_id": participant.leg_id},
+            )
+            return
+        await released.wait()
+
+    async def _inbound(self, participant: Participant) -> None:
+        await self._until_compared()
+        if self._mailbox.owner(participant.leg_id) is None:
+            known = await self._contact_of(participant)
+            contact = known or await self._new_contact(participant)
+            if contact is None:
+                await participant.refuse()
+                return
+            self._start(contact)
+        await self._hand_over(participant)
+
+    async def _until_compared(self) -> None:
+        """Wait a moment for the comparison after a start, so that no contact is made twice."""
+        try:
+            async with asyncio.timeout(3):
+                await self._compared.wait()
+        except TimeoutError:
+            logger.warning("The switch is not compared yet", extra={"event": "not_compared"})
+
+    async def _contact_of(self, participant: Participant) -> Contact | None:
+        if participant.entry.tries == 0:
+            return None
+        for contact in await self._world.store.open_contacts():
+            if contact.customer_leg == participant.leg_id:
+                return contact
+        return None
+
+    async def _new_contact(self, participant: Participant) -> Contact | None:
+        """Make the contact of a new call; none if its number is not ours."""
+        world, entry, now = self._world, participant.entry, self._world.clock.now()
+        site = world.site.now
+        number = site.number(entry.dialled or "")
+        flow = pinned(world, number.flow) if number is not None else None
+        if number is None or flow is None:
+            return None
+        account = next((c for c in site.callers if c.endpoint == entry.endpoint), None)
+        caller = account.number if account else _read(entry.caller, site)
+        contact_id = world.new_id()
+        contact = Contact(
+            id=contact_id,
+            initial_id=contact_id,
+            initiation=InitiationMethod.INBOUND,
+            state=ContactState.IN_FLOW,
+            customer_number=caller,
+            customer_name=entry.caller_name,
+            system_number=number.number,
+            customer_leg=participant.leg_id,
+            caller_account=account.id if account else None,
+            place_at=now,
+            initiated_at=now,
+            connected_to_system_at=now,
+            language=site.language,
+            attributes=await self._caller_attributes(caller),
+            position=ResumePoint(flow.id, flow.version, flow.document.start, Memory()).as_json(),
+        )
+        await world.store.create_contact(contact, Note("contact_began", {"flow": number.flow}))
+        world.failpoint("after_contact_commit")
+        return contact
+
+    async def _caller_attributes(self, caller: E164 | None) -> dict[str, str]:
+        """What a flow can see of the caller: may the number be dialled, is a callback open."""
+        site = self._world.site.now
+        dialable = caller is not None and site.policy.check(caller) is None
+        attributes = {"ivr_caller_number_dialable": "true" if dialable else "false"}
+        if caller is not None:
+            found = await self._world.store.open_callback_of(caller)
+            if found is not None:
+                contact, callback = found
+                attributes["ivr_open_callback_id"] = contact.id
+                attributes["ivr_open_callback_queue"] = site.queue(callback.queue_id).name
+                attributes["ivr_open_callback_state"] = contact.state.value
+        return attributes
+
+    # --- sessions -------------------------------------------------------------------------------
+
+    def _start(self, contact: Contact) -> None:
+        if self._mailbox.is_open(contact.id):
+            return
+        session = ContactSession(self._world, self._mailbox, contact)
+        self._world.guests.admit(f"contact {contact.id}", session.run())
+
+    def _offer(self, contact_id: ContactId, agent_id: AgentId, number: int) -> None:
+        self._world.trunks.probe()
+        if not self._mailbox.post(contact_id, OfferWon(agent_id, number)):
+            self._world.guests.admit(
+                f"offer {contact_id}", self._offer_to_new_session(contact_id, agent_id, number)
+            )
+
+    async def _offer_to_new_session(
+        self, contact_id: ContactId, agent_id: AgentId, number: int
+    ) -> None:
+        contact = await self._world.store.contact(contact_id)
+        if contact is not None:
+            self._start(contact)
+            self._mailbox.post(contact_id, OfferWon(agent_id, number))
+
+    # --- pillars --------------------------------------------------------------------------------
+
+    async def _keep_comparing(self) -> None:
+        while True:
+            async with asyncio.TaskGroup() as group:
+                bell = group.create_task(self._compare.wait(), name="compare bell")
+                sweep = group.create_task(
+                    self._world.clock.sleep_until(self._world.clock.now() + SWEEP), name="sweep"
+                )
+                await asyncio.wait({bell, sweep}, return_when=asyncio.FIRST_COMPLETED)
+                bell.cancel()
+                sweep.cancel()
+            await reconcile(self._world, self._mailbox, self._start)
+            self._compared.set()
+
+    async def _watch_phones(self) -> None:
+        while True:
+            change = await self._phones.get()
+            try:
+                await self.agents.phone_changed(change.endpoint, reachable=change.reachable)
+            except StoreError as error:
+                logger.warning(
+                    "A phone's state could not be kept",
+                    extra={"event": "phone_not_kept", "cause": error.code},
+                )
+
+
+def _read(caller: str | None, site: Site) -> E164 | None:
+    return parse_any(caller, site.country, known=site.account_numbers) if caller else None

@@ -1,0 +1,555 @@
+"""One task per contact: messages in, the pure machine decides, commit, then command.
+
+Nothing else writes a contact's legs. The session holds no truth of its own: the contact's row says
+where it stands, the switch says who is connected; a session that dies is made again from both
+(``reconcile``), and its legs come back through the dialplan.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from ivr.domain.callback import Fail, FailureReason, after_attempt, counts
+from ivr.domain.contact import SERVING_STATES, Contact, ContactState, DisconnectReason
+from ivr.domain.errors import LinkDown, StoreError, UnexpectedEvent
+from ivr.domain.ids import AgentId, ContactId, LegId
+from ivr.domain.leg import LegOutcome, Role, outbound_leg_id
+from ivr.domain.serving import Command, Event, advance
+from ivr.ports.store import DialRefused, Note
+from ivr.ports.telephony import (
+    END,
+    GOODBYE,
+    REORDER,
+    LegAnswered,
+    LegEnded,
+    LegFailed,
+    LegJoined,
+    LegRang,
+    LegStranded,
+    LiveLeg,
+    Participant,
+    Place,
+)
+from ivr.service.endings import ending_of
+from ivr.service.flow_runner import FlowEnd
+from ivr.service.lines import Farewell, Line
+from ivr.service.mailbox import (
+    Arrived,
+    Doubted,
+    Mailbox,
+    Message,
+    OfferWon,
+    ProgramEnded,
+    StopRequested,
+)
+from ivr.service.perform import Performer
+from ivr.service.world import World
+
+logger = logging.getLogger(__name__)
+
+S = ContactState
+_EXITS = {FlowEnd.REORDER: REORDER, FlowEnd.BROKEN: GOODBYE}
+DIAL_PAUSE = timedelta(seconds=30)
+"""Before a callback that might not be dialled just now is offered again."""
+
+
+class ContactSession:
+    """The task of one contact.
+
+    Attributes:
+        contact: The contact as read at the current message.
+        customer: The customer's line, once there is one.
+        agent: The line of the agent who serves it.
+        agent_id: That agent.
+        dial: The line of the attempt under way.
+        rang: Whether the customer's phone rang in that attempt.
+        last_outcome: How the last attempt ended, which the agent is told.
+        exit: Where the customer goes when the flow is done with them.
+        farewells: Lines of agents who were released from the contact, by leg.
+    """
+
+    def __init__(self, world: World, mailbox: Mailbox, contact: Contact) -> None:
+        self.world = world
+        self.mailbox = mailbox
+        self.contact = contact
+        self.last_outcome: LegOutcome | None = None
+        self.customer: Line | None = None
+        self.agent: Line | None = None
+        self.agent_id: AgentId | None = contact.agent_id
+        self.dial: Line | None = None
+        self.rang = False
+        self.farewells: dict[LegId, Farewell] = {}
+        self.exit: Place = END
+        self._has_acted = False
+        self._inbox = mailbox.open(contact.id)
+        self._performer = Performer(self)
+        self._programs: asyncio.TaskGroup | None = None
+        self._adopt()
+
+    def _adopt(self) -> None:
+        """Know the legs that the contact's row says it has."""
+        contact = self.contact
+        if contact.customer_leg is not None:
+            self.customer = self.line(contact.customer_leg)
+        if contact.state in SERVING_STATES:
+            self.agent = self.line(self.agent_leg())
+
+    # --- names ----------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> ContactId:
+        """The contact's id."""
+        return self.contact.id
+
+    def now(self) -> datetime:
+        """Current time, UTC."""
+        return self.world.clock.now()
+
+    def agent_leg(self) -> LegId:
+        """The leg of the contact's latest offer."""
+        return outbound_leg_id(self.id, Role.AGENT, self.contact.agent_attempts)
+
+    def line(self, leg_id: LegId) -> Line:
+        """A line that is bound to this contact."""
+        self.mailbox.bind(leg_id, self.id)
+        return Line(leg_id)
+
+    # --- life -----------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Handle messages until nothing of the contact is on a line and nothing is expected."""
+        try:
+            async with asyncio.TaskGroup() as programs:
+                self._programs = programs
+                while not self._is_over():
+                    await self._handle(await self._inbox.messages.get())
+                self._let_go_of_everything()
+        finally:
+            self.mailbox.close(self.id)
+            self._let_go_of_everything()
+            await self._answer_the_rest()
+
+    def _is_over(self) -> bool:
+        if not self._inbox.messages.empty() or self.farewells:
+            return False
+        if self.contact.state is S.ENDED:
+            return self.agent is None
+        return (
+            self.contact.state in (S.QUEUED, S.SCHEDULED, S.WAITING_FOR_RETRY)
+            and self.customer is None
+            and self.contact.is_callback
+            and self._has_acted
+        )
+
+    def _let_go_of_everything(self) -> None:
+        for line in (self.customer, self.agent, self.dial):
+            if line is not None:
+                line.let_go()
+        for farewell in self.farewells.values():
+            farewell.line.let_go()
+
+    async def _answer_the_rest(self) -> None:
+        """Leave nobody waiting for an answer of a session that is over."""
+        while not self._inbox.messages.empty():
+            match self._inbox.messages.get_nowait():
+                case Arrived(_, released):
+                    released.set()
+                case StopRequested(answer) if not answer.done():
+                    answer.set_result(False)
+                case _:
+                    continue
+
+    async def _handle(self, message: Message) -> None:
+        self._has_acted = True
+        contact = await self.world.store.contact(self.id)
+        if contact is None:
+            text = "the contact of a live session is not in the database"
+            raise StoreError(text)
+        self.contact = contact
+        match message:
+            case LegRang(leg_id):
+                await self._rang(leg_id)
+            case LegAnswered(leg_id):
+                await self._answered(leg_id)
+            case LegFailed(leg_id, outcome, rang, detail):
+                await self._failed(leg_id, outcome, rang=rang or self.rang, detail=detail)
+            case LegEnded(leg_id, normal):
+                await self._ended(leg_id, normal=normal)
+            case LegStranded(leg_id):
+                await self._performer.put_right(leg_id)
+            case LegJoined():
+                pass
+            case Arrived(participant, released):
+                await self._arrived(participant, released)
+            case ProgramEnded(participant, end):
+                await self._program_ended(participant, end)
+            case OfferWon(agent_id, number):
+                await self._offer_won(agent_id, number)
+            case StopRequested(answer):
+                done = await self.advance(Event.STOPPED)
+                if not answer.done():
+                    answer.set_result(done)
+            case Doubted():
+                await self._compare()
+
+    # --- the machine ----------------------------------------------------------------------------
+
+    async def advance(
+        self,
+        event: Event,
+        *notes: Note,
+        changes: Mapping[str, Any] | None = None,
+        due_at: datetime | None = None,
+        failure: FailureReason | None = None,
+        reason: DisconnectReason | None = None,
+    ) -> bool:
+        """Decide, commit, then command.
+
+        Args:
+            event: What happened.
+            notes: For the journal, committed with the new state.
+            changes: Fields of the contact that change with it.
+            due_at: When a postponed callback may be offered again.
+            failure: Why a callback failed for good.
+            reason: Why the contact ended, where the event alone does not say.
+
+        Returns:
+            Whether the contact moved.
+        """
+        before = self.contact.state
+        try:
+            row = advance(before, event)
+        except UnexpectedEvent as error:
+            logger.warning(str(error), extra={"event": "unexpected_event", "contact_id": self.id})
+            return False
+        if row.to is before:
+            return False
+        now = self.now()
+        note = Note("contact_moved", {"event": event.name.lower(), "to": row.to.value})
+        told = (note, *notes)
+        fields = {**_times_of(row.to, now), **(changes or {})}
+        store = self.world.store
+        if row.to is S.ENDED:
+            ending = ending_of(self.contact, event, failure)
+            fields["disconnect_reason"] = reason or ending.reason
+            if self.contact.is_callback:
+                committed = await store.end_callback(
+                    self.id, (before,), ending.result, ending.failure, fields, *told, now=now
+                )
+            else:
+                committed = await store.move_contact(
+                    self.id, before, row.to, fields, *told, now=now
+                )
+        elif row.to is S.WAITING_FOR_RETRY:
+            committed = await store.reschedule_callback(
+                self.id, before, due_at=due_at or now, notes=told, now=now
+            )
+            self.world.timers.ring()
+        else:
+            committed = await store.move_contact(self.id, before, row.to, fields, *told, now=now)
+        if not committed:
+            return False
+        logger.info(
+            "Contact moved",
+            extra={
+                "event": "contact_moved",
+                "contact_id": self.id,
+                "from_state": before.value,
+                "to_state": row.to.value,
+                "cause": event.name.lower(),
+            },
+        )
+        refreshed = await store.contact(self.id)
+        self.contact = refreshed or self.contact
+        for command in row.commands:
+            await self.perform(command)
+        return True
+
+    async def perform(self, command: Command) -> None:
+        """Carry out one command; the switch being away is put right when it is back."""
+        try:
+            await self._performer.perform(command)
+        except LinkDown:
+            logger.warning(
+                "The switch is away",
+                extra={
+                    "event": "command_not_sent",
+                    "contact_id": self.id,
+                    "command": command.name.lower(),
+                },
+            )
+
+    # --- legs -----------------------------------------------------------------------------------
+
+    async def _rang(self, leg_id: LegId) -> None:
+        if self.dial is not None and self.dial.leg_id == leg_id:
+            self.rang = True
+            await self.world.store.note(self.id, Note("customer_rang"), now=self.now())
+        elif self.agent is not None and self.agent.leg_id == leg_id:
+            await self.world.store.note(self.id, Note("agent_rang"), now=self.now())
+
+    async def _answered(self, leg_id: LegId) -> None:
+        if self.dial is not None and self.dial.leg_id == leg_id:
+            await self._customer_answered(self.dial)
+        elif self.agent is not None and self.agent.leg_id == leg_id:
+            await self._agent_answered()
+
+    async def _agent_answered(self) -> None:
+        if self.contact.state is S.OFFERED:
+            await self.advance(Event.AGENT_ANSWERED)
+
+    async def _customer_answered(self, line: Line) -> None:
+        now = self.now()
+        await self.world.store.end_attempt(
+            line.leg_id, LegOutcome.ANSWERED, rang=True, counted=True, now=now
+        )
+        self.world.trunks.worked()
+        self.dial, self.customer = None, line
+        moved = await self.advance(
+            Event.CUSTOMER_ANSWERED,
+            changes={"customer_leg": line.leg_id, "connected_to_system_at": now},
+        )
+        if not moved:
+            self.customer = None
+            await self.world.switch.hang_up(line.leg_id)
+
+    async def _failed(self, leg_id: LegId, outcome: LegOutcome, *, rang: bool, detail: str) -> None:
+        if self.dial is not None and self.dial.leg_id == leg_id:
+            await self.attempt_over(outcome, rang=rang, detail=detail)
+        elif self.agent is not None and self.agent.leg_id == leg_id:
+            self.agent = None
+            note = Note(
+                "offer_missed",
+                {"agent": self.agent_id, "outcome": outcome.value, "detail": detail},
+            )
+            if outcome in (LegOutcome.CANCELLED, LegOutcome.UNKNOWN):
+                await self.advance(Event.OFFER_LOST, note)
+            else:
+                await self.advance(Event.AGENT_MISSED, note)
+        else:
+            await self._farewell_over(leg_id)
+
+    async def _ended(self, leg_id: LegId, *, normal: bool) -> None:
+        if self.customer is not None and self.customer.leg_id == leg_id:
+            self.customer.let_go()
+            self.customer = None
+            await self.advance(Event.CUSTOMER_HUNG_UP if normal else Event.CALL_LOST)
+        elif self.agent is not None and self.agent.leg_id == leg_id:
+            self.agent.let_go()
+            self.agent = None
+            await self._agent_hung_up()
+        elif self.dial is not None and self.dial.leg_id == leg_id:
+            await self.attempt_over(LegOutcome.NETWORK_FAILURE, rang=self.rang, detail="ended")
+        else:
+            await self._farewell_over(leg_id)
+
+    async def _agent_hung_up(self) -> None:
+        if self.contact.state is S.DIALLING:
+            await self.attempt_over(LegOutcome.CANCELLED, rang=self.rang, detail="agent hung up")
+        else:
+            await self.advance(Event.AGENT_HUNG_UP)
+
+    async def _farewell_over(self, leg_id: LegId) -> None:
+        farewell = self.farewells.pop(leg_id, None)
+        if farewell is None:
+            return
+        farewell.line.let_go()
+        if farewell.then is not None:
+            await self._performer.settle(farewell.agent_id, farewell.then)
+
+    # --- offers and dialling --------------------------------------------------------------------
+
+    async def _offer_won(self, agent_id: AgentId, number: int) -> None:
+        if self.contact.state is not S.OFFERED or self.contact.agent_attempts != number:
+            return
+        self.agent_id = agent_id
+        self.agent = self.line(self.agent_leg())
+        await self.perform(Command.RING_AGENT)
+
+    async def attempt_over(self, outcome: LegOutcome, *, rang: bool, detail: str) -> None:
+        """Close the attempt under way and decide what follows."""
+        if self.dial is None:
+            return
+        line, self.dial = self.dial, None
+        self._performer.cancel_after(line)
+        now = self.now()
+        counted = counts(outcome, rang=rang)
+        callback = await self.world.store.end_attempt(
+            line.leg_id, outcome, rang=rang, counted=counted, now=now
+        )
+        if outcome is LegOutcome.NETWORK_FAILURE:
+            self.world.trunks.failed(now)
+        else:
+            self.world.trunks.worked()
+        queue = self.world.site.now.queue(callback.queue_id)
+        verdict = after_attempt(callback, outcome, rang=rang, policy=queue.retry, ended_at=now)
+        note = Note(
+            "attempt_over",
+            {"outcome": outcome.value, "rang": rang, "counted": counted, "detail": detail},
+        )
+        self.last_outcome = outcome
+        if isinstance(verdict, Fail):
+            await self.advance(Event.ATTEMPT_FAILED, note, failure=verdict.reason)
+        else:
+            await self.advance(Event.ATTEMPT_POSTPONED, note, due_at=verdict.not_before)
+
+    async def dial_refused(self, why: DialRefused) -> None:
+        """Nothing may be dialled now: back to waiting, no attempt used."""
+        if why is DialRefused.STOPPED:
+            return
+        note = Note("dial_refused", {"reason": why.value})
+        await self.advance(Event.ATTEMPT_POSTPONED, note, due_at=self.now() + DIAL_PAUSE)
+
+    # --- programs -------------------------------------------------------------------------------
+
+    async def _arrived(self, participant: Participant, released: asyncio.Event) -> None:
+        line = await self._line_that_arrived(participant.leg_id)
+        if line is None:
+            await participant.leave(END)
+            released.set()
+            return
+        line.hand_over(participant, released)
+        await self._performer.serve(line)
+
+    async def _line_that_arrived(self, leg_id: LegId) -> Line | None:
+        if leg_id in self.farewells:
+            return self.farewells[leg_id].line
+        if self.dial is not None and self.dial.leg_id == leg_id:
+            await self._customer_answered(self.dial)
+            return self.customer
+        if self.agent is not None and self.agent.leg_id == leg_id:
+            await self._agent_answered()
+            return self.agent
+        if self.customer is not None and self.customer.leg_id == leg_id:
+            return self.customer
+        return None
+
+    def start(self, line: Line, work: Coroutine[Any, Any, FlowEnd]) -> None:
+        """Run something on a line that is in hand; its end arrives as a message."""
+        participant = line.participant
+        if participant is None or self._programs is None:
+            work.close()
+            return
+
+        async def program() -> None:
+            try:
+                end = await work
+            except StoreError as error:
+                logger.warning(
+                    "A program was cut short by the database",
+                    extra={"event": "program_failed", "contact_id": self.id, "cause": error.code},
+                )
+                end = FlowEnd.GONE
+            self.mailbox.post(self.id, ProgramEnded(participant, end))
+
+        line.program = self._programs.create_task(program(), name=f"program {line.leg_id}")
+
+    async def _program_ended(self, participant: Participant, end: FlowEnd) -> None:
+        line = next(
+            (
+                line
+                for line in (self.customer, self.agent, *(f.line for f in self.farewells.values()))
+                if line is not None and line.participant is participant
+            ),
+            None,
+        )
+        if line is None:
+            return
+        line.program = None
+        if end is FlowEnd.GONE:
+            line.let_go()
+        elif line.leg_id in self.farewells:
+            await line.send(self.world.switch, END)
+        elif line is self.agent:
+            await self._agent_program_ended(end)
+        else:
+            await self._customer_program_ended(line, end)
+
+    async def _agent_program_ended(self, end: FlowEnd) -> None:
+        if end is FlowEnd.DISCONNECT:
+            await self._performer.hang_up_agent()
+        elif self.customer is None:
+            await self.advance(Event.READY_TO_DIAL)
+        else:
+            await self.advance(Event.READY_TO_JOIN)
+
+    async def _customer_program_ended(self, line: Line, end: FlowEnd) -> None:
+        if self.contact.state in (S.CUSTOMER_WHISPER, S.OUTBOUND_WHISPER):
+            if end is FlowEnd.DISCONNECT:
+                await self.world.switch.hang_up(line.leg_id)
+            else:
+                await self.advance(Event.CUSTOMER_WHISPER_ENDED)
+        elif end is FlowEnd.QUEUED or (end is FlowEnd.OVER and self.contact.state is not S.IN_FLOW):
+            # A queue flow that is over leaves the customer waiting: it starts again.
+            await self._performer.start_queue_flow(line)
+        else:
+            self.exit = _EXITS.get(end, END)
+            await self.advance(Event.FLOW_ENDED)
+
+    # --- after a reconnect ----------------------------------------------------------------------
+
+    async def _compare(self) -> None:
+        """Make good what was missed while nobody listened; the switch is the truth."""
+        try:
+            legs = await self.world.switch.live_legs()
+        except LinkDown:
+            return
+        live = {leg.leg_id: leg for leg in legs}
+        for line in (self.customer, self.agent, self.dial):
+            if line is not None and line.is_newborn():
+                live.setdefault(line.leg_id, LiveLeg(leg_id=line.leg_id, place=None, up=False))
+        for leg_id in [leg for leg in self.farewells if leg not in live]:
+            await self._farewell_over(leg_id)
+        if self.contact.state is S.DIALLING and self.dial is None:
+            await self._find_attempt(live)
+        elif self.dial is not None and self.dial.leg_id not in live:
+            await self.attempt_over(LegOutcome.UNKNOWN, rang=self.rang, detail="lost sight of it")
+        if self.customer is not None and self.customer.leg_id not in live:
+            self.customer.let_go()
+            self.customer = None
+            await self.advance(Event.CALL_LOST)
+        if self.agent is not None and self.agent.leg_id not in live:
+            self.agent.let_go()
+            self.agent = None
+            if self.contact.state in (S.OFFERED, S.AGENT_WHISPER):
+                await self.advance(Event.OFFER_LOST)
+            else:
+                await self._agent_hung_up()
+        for leg in live.values():
+            if self.mailbox.owner(leg.leg_id) == self.id:
+                await self._performer.put_right(leg.leg_id, live=leg)
+
+    async def _find_attempt(self, live: Mapping[LegId, LiveLeg]) -> None:
+        """Take up the attempt that a predecessor began, or close it as unknown."""
+        for attempt in await self.world.store.attempts(self.id):
+            if attempt.outcome is None:
+                self.dial = self.line(attempt.leg_id)
+                self.rang = attempt.leg_id in live
+                if attempt.leg_id not in live:
+                    await self.attempt_over(
+                        LegOutcome.UNKNOWN, rang=False, detail="nobody watched it"
+                    )
+                return
+        if self.agent is not None and self.agent.leg_id in live:
+            await self.perform(Command.DIAL_CUSTOMER)
+        else:
+            await self.dial_refused(DialRefused.TOO_MANY)
+
+
+def _times_of(state: ContactState, now: datetime) -> dict[str, Any]:
+    """Times and links that go with entering a state."""
+    match state:
+        case S.QUEUED:
+            return {"agent_id": None, "dequeued_at": None}
+        case S.AGENT_WHISPER:
+            return {"dequeued_at": now}
+        case S.CONNECTED:
+            return {"connected_to_agent_at": now}
+        case S.ENDED:
+            return {"disconnected_at": now}
+        case _:
+            return {}

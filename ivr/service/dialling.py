@@ -1,0 +1,77 @@
+"""Dialling a callback's customer: the intent is committed, then the switch is told, once."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from ivr.domain.callback import Callback, FailureReason
+from ivr.domain.errors import LinkDown
+from ivr.domain.leg import LegOutcome
+from ivr.domain.serving import Event
+from ivr.domain.site import Site
+from ivr.ports.store import DialRefused, Note
+from ivr.ports.telephony import PROGRAM, CallOrder, ToEndpoint, ToNumber
+
+if TYPE_CHECKING:
+    from ivr.service.contact_session import ContactSession
+
+
+async def dial(session: ContactSession) -> None:
+    """Dial the customer, unless a rule forbids it at this very moment.
+
+    Raises:
+        LinkDown: The order may have been carried out; what became of it is asked when the switch
+            is back, never by dialling again.
+    """
+    world, contact = session.world, session.contact
+    site = world.site.now
+    callback = await world.store.callback(contact.id)
+    if callback is None or session.agent_id is None:
+        return
+    denial = site.policy.check(callback.number)
+    to = _route(site, callback)
+    if denial is not None:
+        note = Note("dial_forbidden", {"reason": denial.value})
+        await session.advance(Event.ATTEMPT_FAILED, note, failure=FailureReason.FORBIDDEN)
+        return
+    attempt = await world.store.begin_attempt(
+        contact.id, session.agent_id, limits=world.limits.dial, now=session.now()
+    )
+    if isinstance(attempt, DialRefused):
+        await session.dial_refused(attempt)
+        return
+    world.failpoint("after_intent_commit")
+    session.dial, session.rang = session.line(attempt.leg_id), False
+    session.dial.born = asyncio.get_running_loop().time()
+    if to is None:
+        await session.attempt_over(LegOutcome.NETWORK_FAILURE, rang=False, detail="no trunk")
+        return
+    queue = site.queue(callback.queue_id)
+    order = CallOrder(
+        leg_id=attempt.leg_id,
+        to=to,
+        caller_number=callback.caller_id or queue.caller_id,
+        caller_name=queue.caller_id_name,
+        ring=site.ring_customer,
+        answer_at=PROGRAM,
+        contact_id=contact.id,
+    )
+    try:
+        await world.switch.call(order)
+    except LinkDown as error:
+        if error.maybe_done:
+            raise
+        await session.attempt_over(LegOutcome.NETWORK_FAILURE, rang=False, detail="no link")
+        return
+    world.failpoint("after_originate")
+
+
+def _route(site: Site, callback: Callback) -> ToEndpoint | ToNumber | None:
+    """A caller account of the site is rung directly, every other number through the trunk."""
+    for account in site.callers:
+        if account.number == callback.number:
+            return ToEndpoint(endpoint=account.endpoint)
+    if site.trunks:
+        return ToNumber(number=callback.number, trunk=site.trunks[0].id)
+    return None

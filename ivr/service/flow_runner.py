@@ -1,0 +1,382 @@
+"""A flow against a live participant: performs what the interpreter asks for.
+
+The resume point is committed before each effect that anybody could notice, so that a flow whose
+controller died goes on at the action it was in.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from enum import Enum
+from typing import Any
+
+from ivr.domain.contact import Contact
+from ivr.domain.errors import DomainError, LegGone, SpeechError, StoreError
+from ivr.domain.ids import ContactId
+from ivr.domain.phone_number import parse_international, parse_local
+from ivr.domain.site import Queue, Site
+from ivr.flow.context import AgentView, Endpoint, FlowContext, QueueView
+from ivr.flow.effects import (
+    AgentRef,
+    CollectDigits,
+    CreateCallback,
+    Digits,
+    EnterQueue,
+    FindFlow,
+    Interrupted,
+    IsOpen,
+    Moved,
+    NumberAnswer,
+    NumberFormat,
+    ParseNumber,
+    Play,
+    PlayLoop,
+    QueueEntry,
+    QueueRef,
+    ReadContext,
+    SetAttributes,
+    SetCallbackNumber,
+    SetHook,
+    SetTargetQueue,
+    Warned,
+    WorldEffect,
+)
+from ivr.flow.interpreter import Request, run
+from ivr.flow.memory import ResumePoint
+from ivr.flow.outcome import Ending, RunEnd
+from ivr.flow.prompt import Prompt, Recorded, Ssml, Text
+from ivr.flow.step import PinnedFlow
+from ivr.ports.speech import MUSIC_PROMPTS, PlainText, Voice
+from ivr.ports.speech import Ssml as SpokenSsml
+from ivr.ports.store import Enqueued, Note
+from ivr.ports.telephony import Participant
+from ivr.service.callback_requests import request_callback
+from ivr.service.keypad import collect
+from ivr.service.world import World
+
+logger = logging.getLogger(__name__)
+
+MUSIC_SLICE = timedelta(seconds=30)
+"""How long music plays as one message of a loop."""
+
+_SILENT = (ReadContext, IsOpen, FindFlow, ParseNumber, Moved, Warned)
+"""Effects that change nothing and are heard by nobody: no commit before them."""
+
+
+class FlowEnd(Enum):
+    """How a flow on a live participant ended."""
+
+    OVER = "over"  # nothing follows; a whisper is done
+    DISCONNECT = "disconnect"  # the flow hangs its participant up
+    QUEUED = "queued"  # the contact is in a queue now
+    REORDER = "reorder"  # the queue is full and the flow had no branch for it
+    GONE = "gone"  # the leg hung up or was moved away
+    BROKEN = "broken"  # the flow went round and round
+
+
+class FlowRun:
+    """One flow, from a start or a resume point to its end, on one participant.
+
+    Args:
+        keep_position: Whether the contact resumes here after a crash; whispers start again.
+    """
+
+    def __init__(
+        self, world: World, contact_id: ContactId, participant: Participant, *, keep_position: bool
+    ) -> None:
+        self._world = world
+        self._contact_id = contact_id
+        self._participant = participant
+        self._keep_position = keep_position
+        self._kept: ResumePoint | None = None
+        self._notes: list[Note] = []
+        self._refused_by_full_queue: str | None = None
+
+    async def play(
+        self,
+        flow: PinnedFlow,
+        *,
+        resume: ResumePoint | None = None,
+        stored_input: str | None = None,
+    ) -> FlowEnd:
+        """Run the flow; a leg that leaves ends it."""
+        program = run(flow, resume=resume, stored_input=stored_input)
+        answer: Any = None
+        try:
+            while True:
+                request: Request = program.send(answer)
+                await self._keep(request)
+                answer = await self._perform(request.effect, request.at)
+        except StopIteration as stop:
+            end: RunEnd = stop.value
+            return self._how(end)
+        except LegGone:
+            return FlowEnd.GONE
+        finally:
+            program.close()
+            await self._flush()
+
+    def _how(self, end: RunEnd) -> FlowEnd:
+        match end.how:
+            case Ending.DISCONNECTED:
+                return FlowEnd.DISCONNECT
+            case Ending.QUEUED:
+                return FlowEnd.QUEUED
+            case Ending.FAULTED:
+                return FlowEnd.BROKEN
+            case Ending.ENDED:
+                if end.action_id == self._refused_by_full_queue:
+                    return FlowEnd.REORDER
+                return FlowEnd.OVER
+
+    async def _keep(self, request: Request) -> None:
+        if isinstance(request.effect, _SILENT) or request.at == self._kept:
+            return
+        changes = {"position": request.at.as_json()} if self._keep_position else {}
+        if changes or self._notes:
+            notes, self._notes = self._notes, []
+            try:
+                await self._world.store.change_contact(
+                    self._contact_id, changes, *notes, now=self._world.clock.now()
+                )
+            except StoreError as error:
+                logger.warning(
+                    "A flow's position could not be kept",
+                    extra={"event": "position_not_kept", "cause": error.code},
+                )
+        self._kept = request.at
+        self._world.failpoint(f"flow_{type(request.effect).__name__}")
+
+    async def _flush(self) -> None:
+        if self._notes:
+            notes, self._notes = self._notes, []
+            await self._world.store.note(self._contact_id, *notes, now=self._world.clock.now())
+
+    async def _contact(self) -> Contact:
+        contact = await self._world.store.contact(self._contact_id)
+        if contact is None:
+            message = "the contact of a running flow is not in the database"
+            raise StoreError(message)
+        return contact
+
+    async def _change(self, **changes: Any) -> None:
+        await self._world.store.change_contact(
+            self._contact_id, changes, now=self._world.clock.now()
+        )
+
+    async def _perform(self, effect: WorldEffect, at: ResumePoint) -> Any:
+        match effect:
+            case Play(prompt):
+                return await self._play(prompt)
+            case CollectDigits():
+                return await self._collect(effect)
+            case PlayLoop():
+                return await self._play_loop(effect)
+            case SetCallbackNumber(number):
+                return await self._set_callback_number(number)
+            case ParseNumber(digits, number_format, country):
+                site = self._world.site.now
+                parse = parse_local if number_format is NumberFormat.LOCAL else parse_international
+                return parse(digits, country or site.country, known=site.account_numbers)
+            case SetTargetQueue(target):
+                return await self._set_target_queue(target)
+            case CreateCallback():
+                return await self._create_callback(effect)
+            case EnterQueue():
+                return await self._enter_queue(at)
+            case SetHook(hook, flow):
+                return await self._set_hook(hook.value, flow)
+            case SetAttributes(attributes):
+                contact = await self._contact()
+                await self._change(attributes={**contact.attributes, **attributes})
+                return True
+            case ReadContext():
+                return context_of(await self._contact(), self._world.site.now)
+            case IsOpen(hours):
+                return await self._is_open(hours)
+            case FindFlow(ref):
+                return pinned(self._world, ref)
+            case Moved(action_id, action_type, branch, target):
+                detail = {"action": action_id, "type": action_type, "to": target, "branch": branch}
+                self._notes.append(Note("flow_moved", detail))
+                return None
+            case Warned(action_id, message):
+                self._notes.append(Note("flow_warned", {"action": action_id, "message": message}))
+                return None
+
+    # --- what is heard and keyed ----------------------------------------------------------------
+
+    async def _sound(self, prompt: Prompt) -> str | None:
+        """The sound of a prompt; a music id stands for itself; none if it cannot be played."""
+        match prompt:
+            case Recorded(name) if name in MUSIC_PROMPTS:
+                return name
+            case Recorded(name):
+                sound = self._world.speech.recorded(name)
+                if sound is None:
+                    self._notes.append(Note("prompt_missing", {"prompt": name}))
+                return sound
+            case Text(words):
+                spoken: PlainText | SpokenSsml = PlainText(words)
+            case Ssml(markup):
+                spoken = SpokenSsml(markup)
+        contact = await self._contact()
+        voice = self._world.speech.voice_named(contact.voice) if contact.voice else None
+        try:
+            return await self._world.speech.sound_for(
+                spoken, voice or Voice(language=contact.language)
+            )
+        except SpeechError as error:
+            self._notes.append(Note("speech_failed", {"reason": error.code}))
+            return None
+
+    async def _play(self, prompt: Prompt) -> bool:
+        sound = await self._sound(prompt)
+        if sound is None:
+            return False
+        await self._play_sound(sound, MUSIC_SLICE)
+        return True
+
+    async def _play_sound(self, sound: str, most: timedelta) -> None:
+        if sound in MUSIC_PROMPTS:
+            await self._participant.music(min(MUSIC_SLICE, most))
+        else:
+            await self._participant.play((sound,))
+
+    async def _collect(self, effect: CollectDigits) -> Digits | None:
+        sounds: tuple[str, ...] = ()
+        if effect.prompt is not None:
+            sound = await self._sound(effect.prompt)
+            if sound is None:
+                return None
+            sounds = (sound,)
+        return await collect(self._participant, effect, sounds)
+
+    async def _play_loop(self, effect: PlayLoop) -> Interrupted | None:
+        sounds = [await self._sound(message) for message in effect.messages]
+        if not any(sounds):
+            return None
+        clock = self._world.clock
+        until = clock.now() + effect.interrupt_after if effect.interrupt_after else None
+        index = effect.start_at % len(sounds)
+        while True:
+            left = MUSIC_SLICE if until is None else until - clock.now()
+            if left <= timedelta(0):
+                return Interrupted(playing=index)
+            if sound := sounds[index]:
+                await self._play_sound(sound, left)
+            if until is None or clock.now() < until:
+                index = (index + 1) % len(sounds)
+
+    # --- the contact ----------------------------------------------------------------------------
+
+    async def _set_callback_number(self, number: str) -> NumberAnswer:
+        site = self._world.site.now
+        parsed = parse_international(number, site.country, known=site.account_numbers)
+        if parsed is None:
+            return NumberAnswer.NOT_A_NUMBER
+        if site.policy.check(parsed) is not None:
+            return NumberAnswer.NOT_DIALABLE
+        await self._change(callback_number=parsed)
+        return NumberAnswer.ACCEPTED
+
+    async def _set_target_queue(self, target: QueueRef | AgentRef) -> bool:
+        if isinstance(target, AgentRef):
+            return False
+        queue = self._world.site.now.find_queue(target.ref)
+        if queue is None:
+            return False
+        await self._change(target_queue_id=queue.id)
+        return True
+
+    async def _create_callback(self, effect: CreateCallback) -> bool:
+        try:
+            return await request_callback(self._world, await self._contact(), effect)
+        except (DomainError, StoreError) as error:
+            self._notes.append(Note("callback_not_created", {"reason": error.code}))
+            return False
+
+    async def _enter_queue(self, at: ResumePoint) -> QueueEntry:
+        world = self._world
+        contact = await self._contact()
+        if contact.target_queue_id is None:
+            return QueueEntry.REFUSED
+        queue = world.site.now.queue(contact.target_queue_id)
+        limit = queue.max_contacts if queue.enabled else 0
+        entered = await world.store.enqueue_call(
+            contact.id, queue.id, max_contacts=limit, now=world.clock.now()
+        )
+        match entered:
+            case Enqueued.ENTERED:
+                world.router.ring()
+                return QueueEntry.ENTERED
+            case Enqueued.FULL:
+                self._refused_by_full_queue = at.action_id
+                return QueueEntry.FULL
+            case Enqueued.MOVED_ON:
+                return QueueEntry.REFUSED
+
+    async def _set_hook(self, hook: str, flow: str | None) -> bool:
+        if flow is not None and self._world.site.now.find_flow(flow) is None:
+            return False
+        contact = await self._contact()
+        await self._change(hooks={**contact.hooks, hook: flow or ""})
+        return True
+
+    async def _is_open(self, hours: str | None) -> bool | None:
+        site = self._world.site.now
+        if hours is not None:
+            found = site.find_hours(hours)
+            return None if found is None else found.hours.is_open(self._world.clock.now())
+        contact = await self._contact()
+        if contact.target_queue_id is None:
+            return None
+        queue = site.queue(contact.target_queue_id)
+        found = site.find_hours(queue.hours) if queue.hours else None
+        return True if found is None else found.hours.is_open(self._world.clock.now())
+
+
+def context_of(contact: Contact, site: Site) -> FlowContext:
+    """What a flow of this contact may read now."""
+    queue_id = contact.queue_id or contact.target_queue_id
+    queue = site.queue(queue_id) if queue_id else None
+    agent = site.agent(contact.agent_id) if contact.agent_id else None
+    return FlowContext(
+        contact_id=contact.id,
+        initial_contact_id=contact.initial_id,
+        previous_contact_id=contact.previous_id,
+        initiation_method=contact.initiation.value,
+        customer_endpoint=_endpoint(contact.customer_number),
+        system_endpoint=_endpoint(contact.system_number),
+        language_code=contact.language,
+        voice_id=contact.voice,
+        queue=_queue_view(queue) if queue else None,
+        agent=AgentView(user_name=agent.name, arn=agent.id) if agent else None,
+        attributes=contact.attributes,
+    )
+
+
+def _endpoint(number: str | None) -> Endpoint | None:
+    return Endpoint(number) if number else None
+
+
+def _queue_view(queue: Queue) -> QueueView:
+    return QueueView(name=queue.name, arn=queue.id, outbound_caller_id=_endpoint(queue.caller_id))
+
+
+def pinned(world: World, reference: str) -> PinnedFlow | None:
+    """The published version of a flow, by id, name or ARN."""
+    flow = world.site.now.find_flow(reference)
+    if flow is None:
+        return None
+    return PinnedFlow(flow.id, flow.version, world.site.document(flow))
+
+
+async def resumed(world: World, point: ResumePoint) -> PinnedFlow:
+    """The very version a resume point belongs to, published or not any more.
+
+    Raises:
+        StoreError: That version is not in the database.
+    """
+    return await world.site.version(world.store, point.flow_id, point.flow_version)

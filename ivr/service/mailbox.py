@@ -1,0 +1,106 @@
+"""One inbox per contact, and which leg belongs to which contact."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from ivr.domain.ids import AgentId, ContactId, LegId
+from ivr.ports.telephony import LegEvent, Participant
+from ivr.service.flow_runner import FlowEnd
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A leg was handed to the controller; set ``released`` when it may go on."""
+
+    participant: Participant
+    released: asyncio.Event
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramEnded:
+    """What ran on a leg is over; the leg waits for its next place, or is gone."""
+
+    participant: Participant
+    end: FlowEnd
+
+
+@dataclass(frozen=True, slots=True)
+class OfferWon:
+    """Routing reserved this agent; ``number`` counts the contact's offers."""
+
+    agent_id: AgentId
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequested:
+    """End the contact; the answer says whether it was still open."""
+
+    answer: asyncio.Future[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubted:
+    """Events may have been missed: compare with the switch."""
+
+
+Message = LegEvent | Arrived | ProgramEnded | OfferWon | StopRequested | Doubted
+
+
+@dataclass(slots=True)
+class Inbox:
+    """The messages of one contact, handled one after the other by its session."""
+
+    messages: asyncio.Queue[Message] = field(default_factory=asyncio.Queue)
+
+
+class Mailbox:
+    """Finds the inbox a message belongs to."""
+
+    def __init__(self) -> None:
+        self._inboxes: dict[ContactId, Inbox] = {}
+        self._contact_of: dict[LegId, ContactId] = {}
+
+    def open(self, contact_id: ContactId) -> Inbox:
+        """Give a contact an inbox; it must have none."""
+        inbox = Inbox()
+        self._inboxes[contact_id] = inbox
+        return inbox
+
+    def close(self, contact_id: ContactId) -> None:
+        """Take the inbox away; later messages find nobody."""
+        self._inboxes.pop(contact_id, None)
+        gone = [leg for leg, owner in self._contact_of.items() if owner == contact_id]
+        for leg in gone:
+            del self._contact_of[leg]
+
+    def bind(self, leg_id: LegId, contact_id: ContactId) -> None:
+        """Say whose leg this is."""
+        self._contact_of[leg_id] = contact_id
+
+    def owner(self, leg_id: LegId) -> ContactId | None:
+        """The open contact a leg belongs to."""
+        return self._contact_of.get(leg_id)
+
+    def is_open(self, contact_id: ContactId) -> bool:
+        """Whether somebody handles this contact's messages."""
+        return contact_id in self._inboxes
+
+    def open_ids(self) -> tuple[ContactId, ...]:
+        """Contacts that have an inbox."""
+        return tuple(self._inboxes)
+
+    def post(self, contact_id: ContactId, message: Message) -> bool:
+        """Put a message into a contact's inbox; whether it has one."""
+        inbox = self._inboxes.get(contact_id)
+        if inbox is None:
+            return False
+        inbox.messages.put_nowait(message)
+        return True
+
+    def deliver(self, event: LegEvent) -> bool:
+        """Put a leg's event into its contact's inbox; whether it has one."""
+        owner = self._contact_of.get(event.leg_id)
+        return owner is not None and self.post(owner, event)

@@ -1,0 +1,378 @@
+"""Commands in roles become commands on legs; a leg that arrives gets what its state asks for."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from ivr.domain.agent import AgentActivity
+from ivr.domain.contact import ContactState
+from ivr.domain.errors import LegGone, LinkDown
+from ivr.domain.ids import AgentId, LegId
+from ivr.domain.leg import LegOutcome
+from ivr.domain.serving import Command, Event
+from ivr.flow.memory import Memory, ResumePoint
+from ivr.flow.step import PinnedFlow
+from ivr.ports.store import Note
+from ivr.ports.telephony import (
+    END,
+    PROGRAM,
+    QUIET,
+    RINGBACK,
+    CallOrder,
+    LiveLeg,
+    Participant,
+    Place,
+    ToEndpoint,
+    room,
+)
+from ivr.service.dialling import dial
+from ivr.service.flow_runner import FlowEnd, FlowRun, pinned, resumed
+from ivr.service.lines import Farewell, Line
+from ivr.service.whispers import prepare_whispers
+from ivr.service.world import (
+    DEFAULT_AGENT_WHISPER,
+    DEFAULT_CUSTOMER_QUEUE,
+    DEFAULT_CUSTOMER_WHISPER,
+    DEFAULT_OUTBOUND_WHISPER,
+    MAX_WHISPER,
+)
+
+if TYPE_CHECKING:
+    from ivr.service.contact_session import ContactSession
+
+S, C = ContactState, Command
+
+_TELLS = {
+    LegOutcome.NO_ANSWER: "not-answered",
+    LegOutcome.UNKNOWN: "not-answered",
+    LegOutcome.CANCELLED: "not-answered",
+    LegOutcome.BUSY: "customer-busy",
+    LegOutcome.REJECTED: "customer-rejected",
+    LegOutcome.INVALID_NUMBER: "number-invalid",
+}
+"""What an agent is told of an attempt, by its outcome; else that the call failed."""
+
+
+class Performer:
+    """Hands and voice of a contact's session; it decides nothing."""
+
+    def __init__(self, session: ContactSession) -> None:
+        self._s = session
+        self._cancelled_dial: LegId | None = None
+
+    # --- commands -------------------------------------------------------------------------------
+
+    async def perform(self, command: Command) -> None:
+        """Carry out one command.
+
+        Raises:
+            LinkDown: The switch cannot be reached.
+        """
+        match command:
+            case C.RING_AGENT:
+                await self._ring_agent()
+            case C.PLAY_AGENT_WHISPER:
+                await self._agent_becomes(AgentActivity.CONNECTING)
+            case C.DIAL_CUSTOMER:
+                await dial(self._s)
+            case C.AGENT_TO_RINGBACK:
+                await self._send(self._s.agent, RINGBACK)
+            case C.AGENT_TO_QUIET:
+                await self._send(self._s.agent, QUIET)
+            case C.PLAY_CUSTOMER_WHISPER:
+                await self._customer_comes_to_the_controller()
+            case C.CUSTOMER_TO_QUEUE_FLOW:
+                await self._customer_comes_to_the_controller()
+            case C.JOIN:
+                await self._join()
+            case C.HANG_UP_CUSTOMER:
+                await self._send(self._s.customer, self._s.exit)
+            case C.CANCEL_DIAL:
+                await self._cancel_dial()
+            case C.HANG_UP_AGENT:
+                await self._dismiss_agent(None)
+            case C.TELL_AGENT:
+                await self._dismiss_agent(self._news())
+            case C.AGENT_IS_FREE:
+                await self._after_leg(AgentActivity.IDLE)
+            case C.AGENT_MISSED:
+                await self._agent_becomes(AgentActivity.MISSED)
+            case C.AGENT_FAILED:
+                await self._agent_becomes(AgentActivity.ERROR)
+            case C.AGENT_WRAPS_UP:
+                await self._wrap_up()
+            case C.AGENT_AFTER_ATTEMPT:
+                if self._s.world.site.now.acw_after_unanswered:
+                    await self._wrap_up()
+                else:
+                    await self._after_leg(AgentActivity.IDLE)
+
+    async def _ring_agent(self) -> None:
+        s, contact = self._s, self._s.contact
+        if s.agent_id is None or s.agent is None or contact.queue_id is None:
+            return
+        site = s.world.site.now
+        agent, queue = site.agent(s.agent_id), site.queue(contact.queue_id)
+        s.world.guests.admit(f"whispers {contact.id}", prepare_whispers(s.world, contact))
+        kind = "Callback" if contact.is_callback else "Call"
+        s.agent.born = asyncio.get_running_loop().time()
+        try:
+            await s.world.switch.call(
+                CallOrder(
+                    leg_id=s.agent.leg_id,
+                    to=ToEndpoint(endpoint=agent.endpoint),
+                    caller_number=contact.customer_number,
+                    caller_name=f"{kind} {queue.name}",
+                    ring=site.ring_agent,
+                    answer_at=PROGRAM,
+                    contact_id=contact.id,
+                    auto_answer=agent.auto_accept,
+                )
+            )
+        except LinkDown as error:
+            if error.maybe_done:
+                raise
+            s.agent = None
+            await s.advance(Event.OFFER_LOST)
+
+    async def _customer_comes_to_the_controller(self) -> None:
+        """Have the customer's leg handed over anew; what it hears now is cut."""
+        line = self._s.customer
+        if line is not None and self._s.contact.state is not S.OUTBOUND_WHISPER:
+            await self._send(line, PROGRAM)
+
+    async def _join(self) -> None:
+        s = self._s
+        place = room(s.id)
+        await asyncio.gather(self._send(s.agent, place), self._send(s.customer, place))
+        await self._agent_becomes(AgentActivity.ON_CONTACT)
+
+    async def _send(self, line: Line | None, place: Place) -> None:
+        if line is not None:
+            await line.send(self._s.world.switch, place)
+
+    def cancel_after(self, line: Line) -> None:
+        """Remember the attempt that was closed, for the command that cancels its dial."""
+        self._cancelled_dial = line.leg_id
+
+    async def _cancel_dial(self) -> None:
+        s = self._s
+        if s.dial is not None:
+            line, s.dial = s.dial, None
+            self._cancelled_dial = line.leg_id
+            await s.world.switch.hang_up(line.leg_id)
+            await s.world.store.end_attempt(
+                line.leg_id, LegOutcome.CANCELLED, rang=s.rang, counted=s.rang, now=s.now()
+            )
+        elif self._cancelled_dial is not None:
+            await s.world.switch.hang_up(self._cancelled_dial)
+
+    # --- agents ---------------------------------------------------------------------------------
+
+    def _news(self) -> str:
+        """Name of the system sound that says why the customer is not there."""
+        s = self._s
+        if s.last_outcome is None:
+            return "customer-gone"
+        return _TELLS.get(s.last_outcome, "call-failed")
+
+    async def _dismiss_agent(self, sound: str | None) -> None:
+        """Take the agent's leg out of the contact; it is told something first, if anything."""
+        s, line = self._s, self._s.agent
+        if line is None or s.agent_id is None:
+            return
+        s.agent = None
+        s.farewells[line.leg_id] = Farewell(line, s.agent_id, sound)
+        if sound is None:
+            line.let_go()
+            await s.world.switch.hang_up(line.leg_id)
+        elif line.participant is not None and line.program is None:
+            s.start(line, self._say(line.participant, sound))
+        else:
+            await line.send(s.world.switch, PROGRAM)
+
+    async def hang_up_agent(self) -> None:
+        """End the agent's leg because a flow says so; what follows comes with its end."""
+        if self._s.agent is not None:
+            await self._s.world.switch.hang_up(self._s.agent.leg_id)
+
+    async def _say(self, participant: Participant, name: str) -> FlowEnd:
+        sound = self._s.world.speech.recorded(name)
+        try:
+            if sound is not None:
+                await participant.play((sound,))
+        except LegGone:
+            return FlowEnd.GONE
+        return FlowEnd.OVER
+
+    async def _after_leg(self, activity: AgentActivity) -> None:
+        """Settle the agent now, or when the phone is down again: it could not ring before."""
+        s = self._s
+        farewell = s.farewells.get(s.agent_leg())
+        if farewell is not None:
+            farewell.then = activity
+        elif s.agent_id is not None:
+            await self.settle(s.agent_id, activity)
+
+    async def _agent_becomes(self, activity: AgentActivity) -> None:
+        if self._s.agent_id is not None:
+            await self.settle(self._s.agent_id, activity)
+
+    async def settle(self, agent_id: AgentId, activity: AgentActivity) -> None:
+        """Change an agent's activity if they still hold this contact."""
+        s = self._s
+        await s.world.store.move_agent(agent_id, s.id, activity, now=s.now())
+        if activity is AgentActivity.IDLE:
+            s.world.router.ring()
+
+    async def _wrap_up(self) -> None:
+        s = self._s
+        if s.agent_id is None:
+            return
+        limit = s.world.site.now.agent(s.agent_id).acw_limit
+        if limit is None:
+            await self._after_leg(AgentActivity.IDLE)
+            return
+        now = s.now()
+        await s.world.store.move_agent(
+            s.agent_id,
+            s.id,
+            AgentActivity.AFTER_CONTACT_WORK,
+            now=now,
+            acw_until=now + limit if limit > timedelta(0) else None,
+        )
+        await s.world.store.change_contact(
+            s.id, {"acw_started_at": now}, Note("acw_started"), now=now
+        )
+        s.world.timers.ring()
+
+    # --- legs that arrive -----------------------------------------------------------------------
+
+    async def serve(self, line: Line) -> None:
+        """Give a leg that was handed over what its role and the contact's state ask for."""
+        s = self._s
+        farewell = s.farewells.get(line.leg_id)
+        if farewell is not None and farewell.sound is not None and line.participant is not None:
+            s.start(line, self._say(line.participant, farewell.sound))
+        elif farewell is not None:
+            await self._send(line, END)
+        elif line is s.customer:
+            await self._serve_customer(line)
+        else:
+            await self._serve_agent(line)
+
+    async def _serve_customer(self, line: Line) -> None:
+        s = self._s
+        match s.contact.state:
+            case S.CONNECTED:
+                await self._send(line, room(s.id))
+            case S.ENDED:
+                await self._send(line, s.exit)
+            case S.CUSTOMER_WHISPER:
+                flow = self._hook("CustomerWhisper", DEFAULT_CUSTOMER_WHISPER)
+                self._whisper(line, flow)
+            case S.OUTBOUND_WHISPER:
+                queue = s.world.site.now.queue(s.contact.queue_id) if s.contact.queue_id else None
+                name = queue.outbound_whisper if queue else None
+                self._whisper(line, pinned(s.world, name or DEFAULT_OUTBOUND_WHISPER))
+            case _ if s.contact.position is not None:
+                await self._resume_flow(line, ResumePoint.from_json(s.contact.position))
+            case _:
+                await self.start_queue_flow(line)
+
+    async def _serve_agent(self, line: Line) -> None:
+        s = self._s
+        match s.contact.state:
+            case S.AGENT_WHISPER:
+                self._whisper(line, self._hook("AgentWhisper", DEFAULT_AGENT_WHISPER))
+            case S.CUSTOMER_WHISPER:
+                await self._send(line, QUIET)
+            case S.DIALLING | S.OUTBOUND_WHISPER:
+                await self._send(line, RINGBACK)
+            case S.CONNECTED:
+                await self._send(line, room(s.id))
+            case _:
+                await self._send(line, END)
+
+    def _hook(self, hook: str, default: str) -> PinnedFlow | None:
+        """The flow of a hook: the contact's, else the default; none if it is switched off."""
+        name = self._s.contact.hooks.get(hook)
+        if name == "":
+            return None
+        return pinned(self._s.world, name or default)
+
+    def _whisper(self, line: Line, flow: PinnedFlow | None) -> None:
+        self._s.start(line, self._run_whisper(line, flow))
+
+    async def _run_whisper(self, line: Line, flow: PinnedFlow | None) -> FlowEnd:
+        participant = line.participant
+        if flow is None or participant is None:
+            return FlowEnd.OVER
+        run = FlowRun(self._s.world, self._s.id, participant, keep_position=False)
+        try:
+            async with asyncio.timeout(MAX_WHISPER.total_seconds()):
+                return await run.play(flow)
+        except TimeoutError:
+            line.stuck = True
+            return FlowEnd.OVER
+
+    async def _resume_flow(self, line: Line, point: ResumePoint) -> None:
+        flow = await resumed(self._s.world, point)
+        self._s.start(line, self._run_flow(line, flow, resume=point))
+
+    async def start_queue_flow(self, line: Line) -> None:
+        """Start what the customer hears while waiting, from its beginning."""
+        s = self._s
+        flow = self._hook("CustomerQueue", DEFAULT_CUSTOMER_QUEUE)
+        flow = flow or pinned(s.world, DEFAULT_CUSTOMER_QUEUE)
+        if flow is None:
+            return
+        position = s.contact.position
+        memory = ResumePoint.from_json(position).memory if position else Memory()
+        start = ResumePoint(
+            flow.id, flow.version, flow.document.start, Memory(stored_input=memory.stored_input)
+        )
+        s.start(line, self._run_flow(line, flow, resume=start))
+
+    async def _run_flow(self, line: Line, flow: PinnedFlow, *, resume: ResumePoint) -> FlowEnd:
+        participant = line.participant
+        if participant is None:
+            return FlowEnd.GONE
+        run = FlowRun(self._s.world, self._s.id, participant, keep_position=True)
+        try:
+            await participant.answer()
+        except LegGone:
+            return FlowEnd.GONE
+        return await run.play(flow, resume=resume)
+
+    # --- putting right --------------------------------------------------------------------------
+
+    async def put_right(self, leg_id: LegId, *, live: LiveLeg | None = None) -> None:
+        """Send a leg that is not where its role and the contact's state want it to its place."""
+        s = self._s
+        if s.customer is not None and s.customer.leg_id == leg_id:
+            line, place = s.customer, self._customer_place()
+        elif s.agent is not None and s.agent.leg_id == leg_id:
+            line, place = s.agent, self._agent_place()
+        else:
+            return
+        if live is not None and (not live.up or live.place in (None, place)):
+            return
+        if line.participant is None:
+            await self._send(line, place)
+
+    def _customer_place(self) -> Place:
+        return room(self._s.id) if self._s.contact.state is S.CONNECTED else PROGRAM
+
+    def _agent_place(self) -> Place:
+        match self._s.contact.state:
+            case S.CONNECTED:
+                return room(self._s.id)
+            case S.CUSTOMER_WHISPER:
+                return QUIET
+            case S.DIALLING | S.OUTBOUND_WHISPER:
+                return RINGBACK
+            case _:
+                return PROGRAM

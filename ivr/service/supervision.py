@@ -1,0 +1,50 @@
+"""Pillars and guests: what may stop the process, and what may not.
+
+A pillar (the link to the switch, the router, the HTTP server) that fails ends the process so that
+it restarts clean. A guest (one contact) that fails is logged and forgotten.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+logger = logging.getLogger(__name__)
+
+
+class Guests:
+    """Tasks whose failure harms nobody else."""
+
+    def __init__(self, group: asyncio.TaskGroup) -> None:
+        self._group = group
+
+    def admit(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run work to its end; a failure is logged with the guest's name and goes no further."""
+        return self._group.create_task(self._guard(name, work), name=name)
+
+    async def _guard(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception as error:
+            logger.exception(
+                "A guest failed",
+                extra={"event": "guest_failed", "guest": name, "error": repr(type(error))},
+            )
+
+
+class Wake:
+    """A bell that several may ring and one waits for; a ring in between is not lost."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def ring(self) -> None:
+        """Wake the one who waits, now or at the next wait."""
+        self._event.set()
+
+    async def wait(self) -> None:
+        """Wait until the bell has been rung since the last wait."""
+        await self._event.wait()
+        self._event.clear()

@@ -1,0 +1,64 @@
+"""Whispers are spoken the moment somebody answers, so they are rendered when the phone rings."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from ivr.domain.contact import Contact
+from ivr.flow.context import FlowContext
+from ivr.flow.parameters import Resolver
+from ivr.flow.prompt import Prompt, Ssml, Text
+from ivr.flow.step import FlowDocument
+from ivr.ports.speech import PlainText, Voice, Words
+from ivr.ports.speech import Ssml as SpokenSsml
+from ivr.service.flow_runner import context_of, pinned
+from ivr.service.world import (
+    DEFAULT_AGENT_WHISPER,
+    DEFAULT_CUSTOMER_WHISPER,
+    DEFAULT_OUTBOUND_WHISPER,
+    World,
+)
+
+
+async def prepare_whispers(world: World, contact: Contact) -> None:
+    """Render what the whispers of this contact will say, with the values known now."""
+    site = world.site.now
+    names = [contact.hooks.get("AgentWhisper", DEFAULT_AGENT_WHISPER)]
+    if contact.is_callback:
+        queue = site.queue(contact.queue_id) if contact.queue_id else None
+        names.append((queue and queue.outbound_whisper) or DEFAULT_OUTBOUND_WHISPER)
+    else:
+        names.append(contact.hooks.get("CustomerWhisper", DEFAULT_CUSTOMER_WHISPER))
+    context = context_of(contact, site)
+    voice = world.speech.voice_named(contact.voice) if contact.voice else None
+    voice = voice or Voice(language=contact.language)
+    for name in names:
+        flow = pinned(world, name) if name else None
+        if flow is not None:
+            await world.speech.prepare(
+                [(words, voice) for words in spoken_words(flow.document, context)]
+            )
+
+
+def spoken_words(document: FlowDocument, context: FlowContext) -> list[Words]:
+    """Everything a flow says, with references filled in; what cannot be said yet is left out."""
+    said: list[Words] = []
+    for step in document.steps.values():
+        try:
+            filled = type(step.parameters).model_validate(
+                step.raw, context=Resolver(context.lookup)
+            )
+        except ValidationError:
+            continue
+        said += [words for prompt in filled.prompts() if (words := _words(prompt)) is not None]
+    return said
+
+
+def _words(prompt: Prompt) -> Words | None:
+    match prompt:
+        case Text(words):
+            return PlainText(words)
+        case Ssml(markup):
+            return SpokenSsml(markup)
+        case _:
+            return None
