@@ -44,7 +44,7 @@ def check_branches(spot: Spot, branches: Branches | None, transitions: Transitio
         return
     for error in branches.required:
         if error not in transitions.errors:
-            spot.fault(f"{_PLACE}.Errors", f"there is no branch for {error}")
+            spot.warn(f"{_PLACE}.Errors", f"there is no branch for {error}; Connect requires it")
     for error in transitions.errors:
         if error not in branches.required + branches.optional:
             spot.warn(f"{_PLACE}.Errors", f"{error} is no error of this action")

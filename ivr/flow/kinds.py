@@ -62,6 +62,7 @@ _ALL = frozenset(FlowKind)
 _Kinds = frozenset[FlowKind]
 
 _BOTH: Mapping[str, _Kinds] = {
+    "MessageParticipant": _I | _T | _CQ | _CW | _AW | _OW,  # Connect's default outbound plays one
     "MessageParticipantIteratively": _CQ | _HOLD,
     "CheckHoursOfOperation": _I | _T | _CQ,
     "CheckMetricData": _I | _T | _CQ,
@@ -83,7 +84,6 @@ _BOTH: Mapping[str, _Kinds] = {
 }
 
 _DEVELOPER_AND_ADMINISTRATOR: Mapping[str, tuple[_Kinds, _Kinds]] = {
-    "MessageParticipant": (_I | _T | _CQ | _CW | _AW | _OW, _I | _T | _CQ | _CW | _AW),
     "GetParticipantInput": (_I | _T | _CQ, _I | _T | _CQ | _OW),
     "InvokeLambdaFunction": (_ALL, _ALL - _OW),
     "DistributeByPercentage": (_I | _T | _CQ, _I | _T | _CQ | _OW),

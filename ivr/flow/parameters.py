@@ -139,8 +139,8 @@ class Branches:
     """The branches an action has.
 
     Attributes:
-        required: Error branches that must be there.
-        optional: Further error branches that may be there.
+        required: Error branches that Connect insists on; a missing one is a warning.
+        optional: Further error branches it knows.
         operands: What the result can be, where the language fixes it: one ``Equals`` for each.
         own_operands: Pattern of the operands an author may compare with; none = no conditions.
         operators: Operators an author may compare with.
@@ -188,7 +188,7 @@ class Parameters(Group):
     """Parameters of an action as they stand in the flow document."""
 
     def branches(self) -> Branches | None:
-        """Answer which branches the action must and may have; none = not checked."""
+        """Answer which branches the action should and may have; none = not checked."""
         return Branches()
 
     def oddities(self) -> Iterator[str]:

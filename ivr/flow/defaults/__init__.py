@@ -26,6 +26,6 @@ def default_source(kind: FlowKind) -> str:
 
 @cache
 def default_flow(kind: FlowKind) -> PinnedFlow:
-    """Answer the default flow of a kind; its id is ``default-`` and the kind, as in resume points."""
+    """Answer the default flow of a kind; its id in resume points is ``default-`` and the kind."""
     name = kind.value.lower().replace("_", "-")
     return PinnedFlow(f"default-{name}", 1, load_flow(default_source(kind), kind=kind))
