@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+pytest_plugins = ("tests.postgres", "tests.stores")
+
 CATEGORIES = frozenset({"unit", "contract", "integration", "acceptance"})
 
 

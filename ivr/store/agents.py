@@ -1,0 +1,184 @@
+"""Agents: the status they chose, what they are doing, and the one contact they may hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from ivr.domain.agent import BUSY_ACTIVITIES, OFFLINE, AgentActivity, AgentState, StatusKind
+from ivr.domain.errors import NotFound
+from ivr.domain.ids import AgentId, ContactId
+from ivr.ports.store import Timer, TimerKind
+from ivr.store import timers
+from ivr.store.rows import columns_of, record, values
+from ivr.store.schema import agents, contacts
+
+_COLUMNS = columns_of(agents, AgentState)
+_ACW = AgentActivity.AFTER_CONTACT_WORK
+_CONTACT_GIVEN_UP = frozenset({AgentActivity.IDLE, AgentActivity.MISSED, AgentActivity.ERROR})
+
+
+def ensure(connection: Connection, agent_ids: Sequence[AgentId], *, now: datetime) -> None:
+    """Give every agent a row; a new one is Offline, idle and unreachable."""
+    known = set(connection.scalars(select(agents.c.agent_id)))
+    for agent_id in agent_ids:
+        if agent_id not in known:
+            known.add(agent_id)
+            new = AgentState(
+                agent_id=agent_id,
+                status=OFFLINE,
+                status_kind=StatusKind.OFFLINE,
+                status_since=now,
+                activity_since=now,
+                idle_since=now,
+            )
+            connection.execute(insert(agents).values(values(new)))
+
+
+def everyone(connection: Connection) -> Sequence[AgentState]:
+    """Every agent's state, by id."""
+    rows = connection.execute(select(*_COLUMNS).order_by(agents.c.agent_id))
+    return [record(AgentState, row) for row in rows]
+
+
+def get(connection: Connection, agent_id: AgentId) -> AgentState | None:
+    """One agent's state."""
+    row = connection.execute(select(*_COLUMNS).where(agents.c.agent_id == agent_id)).one_or_none()
+    return None if row is None else record(AgentState, row)
+
+
+def choose_status(
+    connection: Connection, agent_id: AgentId, status: str, kind: StatusKind, *, now: datetime
+) -> AgentState:
+    """Set a status, or the next status while the agent holds a contact.
+
+    Raises:
+        NotFound: There is no such agent.
+    """
+    agent = _row(connection, agent_id)
+    ready = kind is StatusKind.ROUTABLE
+    if agent.activity in BUSY_ACTIVITIES or (agent.activity is _ACW and not ready):
+        _set(connection, agent_id, {"next_status": status, "next_status_kind": kind})
+        return _existing(connection, agent_id)
+    if ready and agent.activity is not AgentActivity.IDLE:
+        _become_idle(connection, agent, now=now, keep_idle_since=False)
+    elif ready and agent.status_kind is not StatusKind.ROUTABLE:
+        _set(connection, agent_id, {"idle_since": now})
+    chosen: dict[str, Any] = {
+        "status": status,
+        "status_kind": kind,
+        "next_status": None,
+        "next_status_kind": None,
+    }
+    if agent.status != status:
+        chosen["status_since"] = now
+    _set(connection, agent_id, chosen)
+    return _existing(connection, agent_id)
+
+
+def set_reachable(connection: Connection, agent_id: AgentId, *, reachable: bool) -> None:
+    """Record whether the agent's phone answers.
+
+    Raises:
+        NotFound: There is no such agent.
+    """
+    _row(connection, agent_id)
+    _set(connection, agent_id, {"reachable": reachable})
+
+
+def move(
+    connection: Connection,
+    agent_id: AgentId,
+    contact_id: ContactId,
+    activity: AgentActivity,
+    *,
+    now: datetime,
+    acw_until: datetime | None,
+    keep_idle_since: bool,
+) -> bool:
+    """Change the activity of an agent who holds this contact."""
+    agent = connection.execute(
+        select(agents).where(agents.c.agent_id == agent_id, agents.c.contact_id == contact_id)
+    ).one_or_none()
+    if agent is None:
+        return False
+    if activity is AgentActivity.IDLE:
+        _become_idle(connection, agent, now=now, keep_idle_since=keep_idle_since)
+        return True
+    changes: dict[str, Any] = {"activity": activity, "activity_since": now, "acw_until": None}
+    timers.clear(connection, TimerKind.ACW_ENDS, agent_id)
+    if activity in _CONTACT_GIVEN_UP:
+        changes["contact_id"] = None
+    if activity is _ACW:
+        changes["acw_until"] = acw_until
+        _date_contact(connection, contact_id, "acw_started_at", now)
+        if acw_until is not None:
+            timers.put(
+                connection,
+                Timer(kind=TimerKind.ACW_ENDS, subject=agent_id, due_at=acw_until),
+            )
+    _set(connection, agent_id, changes)
+    return True
+
+
+def end_acw(connection: Connection, agent_id: AgentId, *, now: datetime) -> bool:
+    """End after-contact work, applying the next status; whether the agent was in it."""
+    timers.clear(connection, TimerKind.ACW_ENDS, agent_id)
+    agent = connection.execute(
+        select(agents).where(agents.c.agent_id == agent_id, agents.c.activity == _ACW)
+    ).one_or_none()
+    if agent is None:
+        return False
+    _become_idle(connection, agent, now=now, keep_idle_since=False)
+    return True
+
+
+def _become_idle(
+    connection: Connection, agent: Row[Any], *, now: datetime, keep_idle_since: bool
+) -> None:
+    """Let go of the contact, apply the next status and be free for the next contact."""
+    changes: dict[str, Any] = {
+        "activity": AgentActivity.IDLE,
+        "activity_since": now,
+        "contact_id": None,
+        "acw_until": None,
+    }
+    if not keep_idle_since:
+        changes["idle_since"] = now
+    if agent.next_status is not None:
+        changes |= {
+            "status": agent.next_status,
+            "status_kind": agent.next_status_kind,
+            "status_since": now,
+            "next_status": None,
+            "next_status_kind": None,
+        }
+    _set(connection, agent.agent_id, changes)
+    if agent.activity is _ACW:
+        timers.clear(connection, TimerKind.ACW_ENDS, agent.agent_id)
+        _date_contact(connection, agent.contact_id, "acw_ended_at", now)
+
+
+def _date_contact(connection: Connection, contact_id: ContactId, field: str, now: datetime) -> None:
+    connection.execute(update(contacts).where(contacts.c.id == contact_id).values({field: now}))
+
+
+def _row(connection: Connection, agent_id: AgentId) -> Row[Any]:
+    row = connection.execute(select(agents).where(agents.c.agent_id == agent_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"no agent {agent_id}")
+    return row
+
+
+def _existing(connection: Connection, agent_id: AgentId) -> AgentState:
+    return record(
+        AgentState,
+        connection.execute(select(*_COLUMNS).where(agents.c.agent_id == agent_id)).one(),
+    )
+
+
+def _set(connection: Connection, agent_id: AgentId, changes: dict[str, Any]) -> None:
+    connection.execute(update(agents).where(agents.c.agent_id == agent_id).values(changes))

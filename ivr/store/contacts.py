@@ -1,0 +1,147 @@
+"""Contacts: their rows, their moves from state to state, and how full a queue is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, func, insert, select, update
+
+from ivr.domain.contact import Contact, ContactState, InitiationMethod
+from ivr.domain.errors import NotFound
+from ivr.domain.ids import ContactId, QueueId
+from ivr.ports.store import Enqueued, Note
+from ivr.store import journal
+from ivr.store.rows import checked, columns_of, record, values
+from ivr.store.schema import callbacks, contacts
+
+WAITING_STATES = (ContactState.QUEUED, ContactState.OFFERED, ContactState.AGENT_WHISPER)
+"""States in which a contact is still in its queue: nobody has begun to serve the customer."""
+OPEN_STATES = tuple(state for state in ContactState if state is not ContactState.ENDED)
+
+IS_CALLBACK: ColumnElement[bool] = contacts.c.initiation == InitiationMethod.CALLBACK
+COLUMNS = columns_of(contacts, Contact)
+
+
+def create(connection: Connection, contact: Contact, notes: Sequence[Note]) -> None:
+    """Insert a contact; its start dates the notes."""
+    connection.execute(insert(contacts).values(values(contact)))
+    journal.append(connection, contact.id, notes, at=contact.initiated_at)
+
+
+def get(connection: Connection, contact_id: ContactId) -> Contact | None:
+    """One contact, open or ended."""
+    found = _contacts(connection, select(*COLUMNS).where(contacts.c.id == contact_id))
+    return found[0] if found else None
+
+
+def existing(connection: Connection, contact_id: ContactId) -> Contact:
+    """One contact.
+
+    Raises:
+        NotFound: There is none of this id.
+    """
+    contact = get(connection, contact_id)
+    if contact is None:
+        raise NotFound(f"no contact {contact_id}")
+    return contact
+
+
+def open_ones(connection: Connection) -> Sequence[Contact]:
+    """Every contact that has not ended, in order of place."""
+    return _contacts(
+        connection,
+        select(*COLUMNS)
+        .where(contacts.c.state.in_(OPEN_STATES))
+        .order_by(contacts.c.place_at, contacts.c.id),
+    )
+
+
+def recent(connection: Connection, limit: int) -> Sequence[Contact]:
+    """The newest contacts, newest first."""
+    return _contacts(
+        connection,
+        select(*COLUMNS)
+        .order_by(contacts.c.initiated_at.desc(), contacts.c.id.desc())
+        .limit(limit),
+    )
+
+
+def change(
+    connection: Connection,
+    contact_id: ContactId,
+    changes: Mapping[str, Any],
+    notes: Sequence[Note],
+    *,
+    now: datetime,
+) -> None:
+    """Set fields of a contact, open or ended; never ``state``.
+
+    Raises:
+        NotFound: There is no such contact.
+        ValueError: A field cannot be set here.
+    """
+    existing(connection, contact_id)
+    if changes:
+        connection.execute(
+            update(contacts)
+            .where(contacts.c.id == contact_id)
+            .values(checked(changes, Contact, but=("id", "state")))
+        )
+    journal.append(connection, contact_id, notes, at=now)
+
+
+def move(
+    connection: Connection,
+    contact_id: ContactId,
+    from_states: Collection[ContactState],
+    to_state: ContactState,
+    changes: Mapping[str, Any],
+    notes: Sequence[Note] = (),
+    *,
+    now: datetime,
+) -> bool:
+    """Set the state and fields, if the state is still one of ``from_states``."""
+    moved = connection.execute(
+        update(contacts)
+        .where(contacts.c.id == contact_id, contacts.c.state.in_(from_states))
+        .values({**checked(changes, Contact, but=("id", "state")), "state": to_state})
+    )
+    if moved.rowcount == 0:
+        return False
+    journal.append(connection, contact_id, notes, at=now)
+    return True
+
+
+def enqueue(
+    connection: Connection,
+    contact_id: ContactId,
+    queue_id: QueueId,
+    *,
+    max_contacts: int | None,
+    now: datetime,
+) -> Enqueued:
+    """Put a call that is in a flow into a queue, unless the queue is full."""
+    if existing(connection, contact_id).state is not ContactState.IN_FLOW:
+        return Enqueued.MOVED_ON
+    if max_contacts is not None and occupancy(connection, queue_id) >= max_contacts:
+        return Enqueued.FULL
+    entry = {"queue_id": queue_id, "place_at": now, "enqueued_at": now, "dequeued_at": None}
+    move(connection, contact_id, (ContactState.IN_FLOW,), ContactState.QUEUED, entry, now=now)
+    return Enqueued.ENTERED
+
+
+def occupancy(connection: Connection, queue_id: QueueId) -> int:
+    """How many places of a queue are taken: calls that wait, and callbacks without a result."""
+    calls = select(func.count()).where(
+        contacts.c.queue_id == queue_id, contacts.c.state.in_(WAITING_STATES), ~IS_CALLBACK
+    )
+    open_callbacks = select(func.count()).where(
+        callbacks.c.queue_id == queue_id, callbacks.c.result.is_(None)
+    )
+    return int(connection.scalar(calls) or 0) + int(connection.scalar(open_callbacks) or 0)
+
+
+def _contacts(connection: Connection, query: Select[Any]) -> list[Contact]:
+    return [record(Contact, row) for row in connection.execute(query)]

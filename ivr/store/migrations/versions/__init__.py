@@ -1,0 +1,1 @@
+"""The revisions of the schema; each one stands as it was released."""

@@ -1,0 +1,112 @@
+"""What routing reads, and the claim that gives one agent one contact."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, and_, case, exists, func, select, update
+
+from ivr.domain.agent import AgentActivity, StatusKind
+from ivr.domain.contact import ContactState
+from ivr.domain.ids import AgentId, ContactId
+from ivr.ports.store import Note, QueueFigures, Snapshot, WaitingContact
+from ivr.store import agents as agent_rows
+from ivr.store import journal
+from ivr.store.attempts import customer_present
+from ivr.store.contacts import IS_CALLBACK, WAITING_STATES
+from ivr.store.rows import record
+from ivr.store.schema import agents, contacts
+
+_SCHEDULED_STATES = (ContactState.SCHEDULED, ContactState.WAITING_FOR_RETRY)
+
+
+def snapshot(connection: Connection) -> Snapshot:
+    """Queued contacts in order of place, and all agents."""
+    other = contacts.alias("other")
+    busy = and_(
+        IS_CALLBACK,
+        exists().where(
+            other.c.customer_number == contacts.c.customer_number,
+            other.c.id != contacts.c.id,
+            customer_present(other),
+        ),
+    )
+    rows = connection.execute(
+        select(
+            contacts.c.id.label("contact_id"),
+            contacts.c.queue_id,
+            contacts.c.place_at,
+            func.coalesce(contacts.c.enqueued_at, contacts.c.initiated_at).label("waiting_since"),
+            contacts.c.priority,
+            IS_CALLBACK.label("is_callback"),
+            busy.label("busy_number"),
+        )
+        .where(contacts.c.state == ContactState.QUEUED)
+        .order_by(contacts.c.place_at, contacts.c.id)
+    )
+    waiting = [record(WaitingContact, row) for row in rows]
+    return Snapshot(waiting=waiting, agents=agent_rows.everyone(connection))
+
+
+def claim(
+    connection: Connection,
+    contact_id: ContactId,
+    agent_id: AgentId,
+    notes: Sequence[Note],
+    *,
+    now: datetime,
+) -> int | None:
+    """Reserve one agent for one contact, or change nothing.
+
+    Returns:
+        The number of this offer for the contact, or none if either was taken.
+    """
+    with connection.begin_nested() as both:
+        offer = connection.scalar(
+            update(contacts)
+            .where(contacts.c.id == contact_id, contacts.c.state == ContactState.QUEUED)
+            .values(
+                state=ContactState.OFFERED,
+                agent_id=agent_id,
+                agent_attempts=contacts.c.agent_attempts + 1,
+            )
+            .returning(contacts.c.agent_attempts)
+        )
+        reserved = connection.execute(
+            update(agents)
+            .where(
+                agents.c.agent_id == agent_id,
+                agents.c.status_kind == StatusKind.ROUTABLE,
+                agents.c.activity == AgentActivity.IDLE,
+                agents.c.reachable,
+                agents.c.contact_id.is_(None),
+            )
+            .values(activity=AgentActivity.OFFERED, activity_since=now, contact_id=contact_id)
+        )
+        if offer is None or reserved.rowcount == 0:
+            both.rollback()
+            return None
+    journal.append(connection, contact_id, notes, at=now)
+    return int(offer)
+
+
+def queue_figures(connection: Connection) -> Sequence[QueueFigures]:
+    """What waits, per queue that has something waiting."""
+    in_queue = contacts.c.state.in_(WAITING_STATES)
+    rows = connection.execute(
+        select(
+            contacts.c.queue_id,
+            func.count(case((and_(in_queue, ~IS_CALLBACK), 1))).label("calls"),
+            func.count(case((and_(in_queue, IS_CALLBACK), 1))).label("callbacks"),
+            func.count(case((~in_queue, 1))).label("scheduled"),
+            func.min(case((in_queue, contacts.c.place_at))).label("oldest_at"),
+        )
+        .where(
+            contacts.c.state.in_((*WAITING_STATES, *_SCHEDULED_STATES)),
+            contacts.c.queue_id.is_not(None),
+        )
+        .group_by(contacts.c.queue_id)
+        .order_by(contacts.c.queue_id)
+    )
+    return [record(QueueFigures, row) for row in rows]
