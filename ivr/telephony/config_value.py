@@ -47,7 +47,7 @@ def sip_user(field: str, text: str) -> str:
 
 def secret(field: str, text: str) -> str:
     """A password."""
-    reason = r"8 to 128 printable ASCII characters, not ; or \, not > in front"
+    reason = r"not 8 to 128 printable ASCII characters without blanks, ; and \, or > in front"
     return _checked(field, text, _SECRET, reason)
 
 
