@@ -46,6 +46,11 @@ class Workshop:
         self._bench = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
 
+    @property
+    def process_id(self) -> int | None:
+        """The worker process, if it runs."""
+        return None if self._process is None else self._process.pid
+
     async def perform(self, job: Job) -> None:
         """Have a job done.
 
