@@ -1,0 +1,46 @@
+"""What the switch is like now: pure readings of its lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from ivr.domain.ids import Endpoint, LegId
+from ivr.ports.telephony import LiveLeg
+from ivr.telephony.ami.message import SafeMessage
+from ivr.telephony.ami.translate import LEG_CHANNEL
+from ivr.telephony.dialplan import Context, place_named
+
+_UP: Final = "6"
+_ANSWERS: Final = frozenset({"reachable", "nonqualified", "unqualified"})
+
+
+def live_legs(channels: Iterable[SafeMessage]) -> list[LiveLeg]:
+    """Every leg, from the list of ``CoreShowChannels``."""
+    return [
+        LiveLeg(
+            leg_id=LegId(channel.text("Uniqueid")),
+            place=(
+                place_named(channel.text("Exten"))
+                if channel.text("Context") == Context.PLACES
+                else None
+            ),
+            up=channel.text("ChannelState") == _UP,
+        )
+        for channel in channels
+        if channel.name == "CoreShowChannel" and channel.text("Channel").startswith(LEG_CHANNEL)
+    ]
+
+
+def reachable_phones(contacts: Iterable[SafeMessage]) -> frozenset[Endpoint]:
+    """SIP accounts with a contact that answers, from the list of ``PJSIPShowContacts``."""
+    return frozenset(
+        Endpoint(contact.text("Endpoint"))
+        for contact in contacts
+        if contact.text("Status").casefold() in _ANSWERS and contact.text("Endpoint")
+    )
+
+
+def started_at(status: SafeMessage) -> str:
+    """Since when the switch runs, from ``CoreStatus``; only good for comparing."""
+    return f"{status.text('CoreStartupDate')} {status.text('CoreStartupTime')}".strip()

@@ -1,0 +1,1 @@
+"""Hand-written far ends that speak Asterisk's protocols, politely or not."""
