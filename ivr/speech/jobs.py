@@ -1,7 +1,7 @@
 """What the controller asks of the worker process, one line of JSON each way.
 
-Every job names the file it makes. A file that exists is never made again, which is how two
-callers who want the same words at the same time get one rendering.
+A file of words that exists is never made again, which is how two callers who want the same words
+at the same time get one rendering.
 """
 
 from __future__ import annotations
@@ -32,7 +32,15 @@ class Convert:
     target: Path
 
 
-Job = Speak | Convert
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Load a voice, so that the first words asked for do not wait for it; makes no file."""
+
+    engine: str
+    language: str
+
+
+Job = Speak | Convert | Load
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +80,16 @@ def job_line(number: int, job: Job) -> bytes:
             }
         case Convert(source, target):
             fields = {"source": str(source), "target": str(target)}
+        case Load(engine, language):
+            fields = {"engine": engine, "language": language}
     return json.dumps({"number": number, **fields}).encode() + b"\n"
 
 
 def read_job(line: bytes) -> tuple[int, Job]:
     """The job in a line, and its number."""
     fields = json.loads(line)
+    if "target" not in fields:
+        return fields["number"], Load(fields["engine"], fields["language"])
     target = Path(fields["target"])
     if "source" in fields:
         return fields["number"], Convert(Path(fields["source"]), target)

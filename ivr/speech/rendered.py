@@ -23,7 +23,7 @@ from ivr.ports.speech import (
     Words,
 )
 from ivr.speech import folders, imports, voices
-from ivr.speech.jobs import Performer, Speak
+from ivr.speech.jobs import Load, Performer, Speak
 from ivr.speech.segments import Segment, encode
 from ivr.speech.ssml import segments_of
 from ivr.speech.voices import Engine
@@ -122,6 +122,16 @@ class RenderedSpeech:
     async def import_prompts(self, folder: Path) -> ImportedPrompts:
         """Make the recordings in a site's ``prompts`` folder playable, all of them or none."""
         return await imports.import_prompts(folder, sounds=self._sounds, workshop=self._workshop)
+
+    async def warm_up(self, language: str) -> None:
+        """Load the voice of a language, which takes a second or two, before somebody waits for it.
+
+        Raises:
+            NoVoice: No voice speaks the language.
+            RenderingFailed: It cannot be loaded.
+        """
+        engine = self._engine(Voice(language=language))
+        await self._workshop.perform(Load(engine.name, language))
 
     async def close(self) -> None:
         """End the worker process."""

@@ -17,7 +17,7 @@ import numpy as np
 
 from ivr.speech import audio, g711
 from ivr.speech.engines import VoiceEngine, engine_named
-from ivr.speech.jobs import Convert, Job, Reply, Speak, read_job, reply_line
+from ivr.speech.jobs import Convert, Job, Load, Reply, Speak, read_job, reply_line
 from ivr.speech.recordings import UnreadableRecording, telephone_samples
 from ivr.speech.segments import Pause, Segment, Spoken, Tone
 
@@ -48,13 +48,15 @@ def _reply(number: int, job: Job) -> Reply:
 
 
 def perform(job: Job) -> None:
-    """Make the file a job asks for, unless it is there."""
+    """Do what a job asks for; words that have a file already are not rendered again."""
     match job:
         case Speak(segments, engine, language, target):
             if not target.exists():
                 _write(target, speech(segments, engine=engine, language=language))
         case Convert(source, target):
             _write(target, telephone_samples(source))
+        case Load(engine, language):
+            engine_named(engine).say("Ready.", language=language, pace=1.0)
 
 
 def speech(segments: tuple[Segment, ...], *, engine: str, language: str) -> audio.Samples:

@@ -147,6 +147,7 @@ async def test_the_event_loop_goes_on_while_a_voice_is_loaded_and_speaks(
 
     started = time.monotonic()
     tick()
+    await speech.warm_up("en-US")
     await speech.sound_for(CONFIRMATION, Voice())
     rendered.set()
     await speech.close()

@@ -18,7 +18,7 @@ from ivr.ports.speech import (
     Voice,
 )
 from ivr.speech import folders
-from ivr.speech.jobs import Convert, Job, Speak, job_line, read_job
+from ivr.speech.jobs import Convert, Job, Load, Speak, job_line, read_job
 from ivr.speech.rendered import RenderedSpeech
 from ivr.speech.segments import Pause, Spoken, Tone, decode
 from ivr.speech.voices import Engine
@@ -40,7 +40,8 @@ class NotedJobs:
         self.jobs.append(job)
         if self.failing and self.failing in str(job):
             raise RenderingFailed(self.failing)
-        job.target.write_bytes(b"\xff" * 1000)
+        if not isinstance(job, Load):
+            job.target.write_bytes(b"\xff" * 1000)
 
     async def close(self) -> None:
         self.closed = True
@@ -213,6 +214,16 @@ async def test_sounds_unused_for_longest_make_room(
     assert left == [True, False, False]
 
 
+async def test_warming_up_loads_the_voice_of_the_language(
+    speech: RenderedSpeech, workshop: NotedJobs
+) -> None:
+    await speech.warm_up("en-GB")
+
+    assert workshop.jobs == [Load("hibari", "en-GB")]
+    with pytest.raises(NoVoice):
+        await speech.warm_up("de-DE")
+
+
 async def test_closing_closes_the_workshop(speech: RenderedSpeech, workshop: NotedJobs) -> None:
     await speech.close()
 
@@ -224,6 +235,7 @@ async def test_closing_closes_the_workshop(speech: RenderedSpeech, workshop: Not
     [
         Speak((Spoken("Grüße", 0.8), Pause(5), Tone(900, 40)), "hibari", "en", Path("/a/b.ulaw")),
         Convert(Path("/x/ü.wav"), Path("/a/b.ulaw")),
+        Load("hibari", "en-US"),
     ],
 )
 def test_a_job_reads_as_it_was_written(job: Job) -> None:
