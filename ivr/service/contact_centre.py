@@ -17,7 +17,6 @@ from ivr.ports.telephony import Participant, PhoneChanged, SwitchDown, SwitchEve
 from ivr.service.agents import Agents
 from ivr.service.callbacks import Callbacks
 from ivr.service.contact_session import ContactSession
-from ivr.service.flow_runner import pinned
 from ivr.service.mailbox import Arrived, Mailbox, OfferWon
 from ivr.service.reconcile import reconcile
 from ivr.service.router import Router
@@ -130,7 +129,7 @@ class ContactCentre:
         world, entry, now = self._world, participant.entry, self._world.clock.now()
         site = world.site.now
         number = site.number(entry.dialled or "")
-        flow = pinned(world, number.flow) if number is not None else None
+        flow = world.site.find(number.flow) if number is not None else None
         if number is None or flow is None:
             return None
         account = next((c for c in site.callers if c.endpoint == entry.endpoint), None)

@@ -196,7 +196,7 @@ class FlowRun:
             case IsOpen(hours):
                 return await self._is_open(hours)
             case FindFlow(ref):
-                return pinned(self._world, ref)
+                return self._world.site.find(ref)
             case Moved(action_id, action_type, branch, target):
                 detail = {"action": action_id, "type": action_type, "to": target, "branch": branch}
                 self._notes.append(Note("flow_moved", detail))
@@ -363,20 +363,3 @@ def _endpoint(number: str | None) -> Endpoint | None:
 
 def _queue_view(queue: Queue) -> QueueView:
     return QueueView(name=queue.name, arn=queue.id, outbound_caller_id=_endpoint(queue.caller_id))
-
-
-def pinned(world: World, reference: str) -> PinnedFlow | None:
-    """The published version of a flow, by id, name or ARN."""
-    flow = world.site.now.find_flow(reference)
-    if flow is None:
-        return None
-    return PinnedFlow(flow.id, flow.version, world.site.document(flow))
-
-
-async def resumed(world: World, point: ResumePoint) -> PinnedFlow:
-    """The very version a resume point belongs to, published or not any more.
-
-    Raises:
-        StoreError: That version is not in the database.
-    """
-    return await world.site.version(world.store, point.flow_id, point.flow_version)

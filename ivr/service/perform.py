@@ -12,6 +12,8 @@ from ivr.domain.errors import LegGone, LinkDown
 from ivr.domain.ids import AgentId, LegId
 from ivr.domain.leg import LegOutcome
 from ivr.domain.serving import Command, Event
+from ivr.flow.effects import Hook
+from ivr.flow.kinds import FlowKind
 from ivr.flow.memory import Memory, ResumePoint
 from ivr.flow.step import PinnedFlow
 from ivr.ports.store import Note
@@ -28,16 +30,10 @@ from ivr.ports.telephony import (
     room,
 )
 from ivr.service.dialling import dial
-from ivr.service.flow_runner import FlowEnd, FlowRun, pinned, resumed
+from ivr.service.flow_runner import FlowEnd, FlowRun
 from ivr.service.lines import Farewell, Line
 from ivr.service.whispers import prepare_whispers
-from ivr.service.world import (
-    DEFAULT_AGENT_WHISPER,
-    DEFAULT_CUSTOMER_QUEUE,
-    DEFAULT_CUSTOMER_WHISPER,
-    DEFAULT_OUTBOUND_WHISPER,
-    MAX_WHISPER,
-)
+from ivr.service.world import MAX_WHISPER
 
 if TYPE_CHECKING:
     from ivr.service.contact_session import ContactSession
@@ -271,12 +267,12 @@ class Performer:
             case S.ENDED:
                 await self._send(line, s.exit)
             case S.CUSTOMER_WHISPER:
-                flow = self._hook("CustomerWhisper", DEFAULT_CUSTOMER_WHISPER)
+                flow = self._hook(Hook.CUSTOMER_WHISPER, FlowKind.CUSTOMER_WHISPER)
                 self._whisper(line, flow)
             case S.OUTBOUND_WHISPER:
                 queue = s.world.site.now.queue(s.contact.queue_id) if s.contact.queue_id else None
                 name = queue.outbound_whisper if queue else None
-                self._whisper(line, pinned(s.world, name or DEFAULT_OUTBOUND_WHISPER))
+                self._whisper(line, s.world.site.chosen(FlowKind.OUTBOUND_WHISPER, name))
             case _ if s.contact.position is not None:
                 await self._resume_flow(line, ResumePoint.from_json(s.contact.position))
             case _:
@@ -286,7 +282,7 @@ class Performer:
         s = self._s
         match s.contact.state:
             case S.AGENT_WHISPER:
-                self._whisper(line, self._hook("AgentWhisper", DEFAULT_AGENT_WHISPER))
+                self._whisper(line, self._hook(Hook.AGENT_WHISPER, FlowKind.AGENT_WHISPER))
             case S.CUSTOMER_WHISPER:
                 await self._send(line, QUIET)
             case S.DIALLING | S.OUTBOUND_WHISPER:
@@ -296,12 +292,10 @@ class Performer:
             case _:
                 await self._send(line, END)
 
-    def _hook(self, hook: str, default: str) -> PinnedFlow | None:
+    def _hook(self, hook: Hook, kind: FlowKind) -> PinnedFlow | None:
         """The flow of a hook: the contact's, else the default; none if it is switched off."""
-        name = self._s.contact.hooks.get(hook)
-        if name == "":
-            return None
-        return pinned(self._s.world, name or default)
+        name = self._s.contact.hooks.get(hook.value)
+        return None if name == "" else self._s.world.site.chosen(kind, name)
 
     def _whisper(self, line: Line, flow: PinnedFlow | None) -> None:
         self._s.start(line, self._run_whisper(line, flow))
@@ -319,16 +313,15 @@ class Performer:
             return FlowEnd.OVER
 
     async def _resume_flow(self, line: Line, point: ResumePoint) -> None:
-        flow = await resumed(self._s.world, point)
+        world = self._s.world
+        flow = await world.site.version(world.store, point.flow_id, point.flow_version)
         self._s.start(line, self._run_flow(line, flow, resume=point))
 
     async def start_queue_flow(self, line: Line) -> None:
         """Start what the customer hears while waiting, from its beginning."""
         s = self._s
-        flow = self._hook("CustomerQueue", DEFAULT_CUSTOMER_QUEUE)
-        flow = flow or pinned(s.world, DEFAULT_CUSTOMER_QUEUE)
-        if flow is None:
-            return
+        name = s.contact.hooks.get(Hook.CUSTOMER_QUEUE.value)
+        flow = s.world.site.chosen(FlowKind.CUSTOMER_QUEUE, name)
         position = s.contact.position
         memory = ResumePoint.from_json(position).memory if position else Memory()
         start = ResumePoint(

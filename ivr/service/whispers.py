@@ -6,38 +6,40 @@ from pydantic import ValidationError
 
 from ivr.domain.contact import Contact
 from ivr.flow.context import FlowContext
+from ivr.flow.effects import Hook
+from ivr.flow.kinds import FlowKind
 from ivr.flow.parameters import Resolver
 from ivr.flow.prompt import Prompt, Ssml, Text
-from ivr.flow.step import FlowDocument
+from ivr.flow.step import FlowDocument, PinnedFlow
 from ivr.ports.speech import PlainText, Voice, Words
 from ivr.ports.speech import Ssml as SpokenSsml
-from ivr.service.flow_runner import context_of, pinned
-from ivr.service.world import (
-    DEFAULT_AGENT_WHISPER,
-    DEFAULT_CUSTOMER_WHISPER,
-    DEFAULT_OUTBOUND_WHISPER,
-    World,
-)
+from ivr.service.flow_runner import context_of
+from ivr.service.world import World
 
 
 async def prepare_whispers(world: World, contact: Contact) -> None:
     """Render what the whispers of this contact will say, with the values known now."""
     site = world.site.now
-    names = [contact.hooks.get("AgentWhisper", DEFAULT_AGENT_WHISPER)]
+    flows = [_of_hook(world, contact, Hook.AGENT_WHISPER, FlowKind.AGENT_WHISPER)]
     if contact.is_callback:
         queue = site.queue(contact.queue_id) if contact.queue_id else None
-        names.append((queue and queue.outbound_whisper) or DEFAULT_OUTBOUND_WHISPER)
+        name = queue.outbound_whisper if queue else None
+        flows.append(world.site.chosen(FlowKind.OUTBOUND_WHISPER, name))
     else:
-        names.append(contact.hooks.get("CustomerWhisper", DEFAULT_CUSTOMER_WHISPER))
+        flows.append(_of_hook(world, contact, Hook.CUSTOMER_WHISPER, FlowKind.CUSTOMER_WHISPER))
     context = context_of(contact, site)
     voice = world.speech.voice_named(contact.voice) if contact.voice else None
     voice = voice or Voice(language=contact.language)
-    for name in names:
-        flow = pinned(world, name) if name else None
+    for flow in flows:
         if flow is not None:
             await world.speech.prepare(
                 [(words, voice) for words in spoken_words(flow.document, context)]
             )
+
+
+def _of_hook(world: World, contact: Contact, hook: Hook, kind: FlowKind) -> PinnedFlow | None:
+    name = contact.hooks.get(hook.value)
+    return None if name == "" else world.site.chosen(kind, name)
 
 
 def spoken_words(document: FlowDocument, context: FlowContext) -> list[Words]:

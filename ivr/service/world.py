@@ -9,6 +9,8 @@ from datetime import timedelta
 from ivr.domain.errors import NotFound, StoreError
 from ivr.domain.ids import ContactId
 from ivr.domain.site import Flow, Site
+from ivr.flow.defaults import KINDS as KINDS_WITH_DEFAULT
+from ivr.flow.defaults import default_flow
 from ivr.flow.document import load_flow
 from ivr.flow.kinds import FlowKind
 from ivr.flow.step import FlowDocument, PinnedFlow
@@ -78,6 +80,9 @@ class LiveSite:
         Raises:
             StoreError: It is not in the database.
         """
+        for kind in KINDS_WITH_DEFAULT:
+            if default_flow(kind).id == flow_id:
+                return default_flow(kind)
         key = (flow_id, version)
         if key not in self._documents:
             found = await store.flow_content(flow_id, version)
@@ -87,12 +92,32 @@ class LiveSite:
             self._documents[key] = load_flow(found[1])
         return PinnedFlow(flow_id, version, self._documents[key])
 
-    def document(self, flow: Flow) -> FlowDocument:
+    def find(self, reference: str) -> PinnedFlow | None:
+        """The published version of a flow, by id, name or ARN."""
+        flow = self.now.find_flow(reference)
+        return None if flow is None else PinnedFlow(flow.id, flow.version, self._document(flow))
+
+    def chosen(self, kind: FlowKind, name: str | None) -> PinnedFlow:
+        """The flow of this name, or else the default of its kind."""
+        found = self.find(name) if name else None
+        return found or self.find(_NAMED_DEFAULTS[kind]) or default_flow(kind)
+
+    def _document(self, flow: Flow) -> FlowDocument:
         """The parsed document of a flow version."""
         key = (flow.id, flow.version)
         if key not in self._documents:
             self._documents[key] = load_flow(flow.content, kind=FlowKind(flow.kind))
         return self._documents[key]
+
+
+_NAMED_DEFAULTS = {
+    FlowKind.CUSTOMER_QUEUE: "Default customer queue",
+    FlowKind.CUSTOMER_HOLD: "Default customer hold",
+    FlowKind.AGENT_WHISPER: "Default agent whisper",
+    FlowKind.CUSTOMER_WHISPER: "Default customer whisper",
+    FlowKind.OUTBOUND_WHISPER: "Default outbound",
+}
+"""A site's own flow of this name takes the place of the default of that kind (Amazon Connect)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,9 +145,5 @@ class World:
     failpoint: Callable[[str], None]
 
 
-DEFAULT_CUSTOMER_QUEUE = "Default customer queue"
-DEFAULT_AGENT_WHISPER = "Default agent whisper"
-DEFAULT_CUSTOMER_WHISPER = "Default customer whisper"
-DEFAULT_OUTBOUND_WHISPER = "Default outbound whisper"
 MAX_WHISPER = timedelta(seconds=120)
 """A whisper runs no longer (Amazon Connect: two minutes)."""

@@ -1,0 +1,94 @@
+"""The application: routes under ``/v1``, each behind the bearer token but for health."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Query
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from ivr.api import errors
+from ivr.domain.ids import AgentId, ContactId
+from ivr.service import overview
+from ivr.service.contact_centre import ContactCentre
+from ivr.service.world import World
+
+
+class StatusChoice(BaseModel):
+    """An agent status by name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: Annotated[str, Field(min_length=1, max_length=127)]
+
+
+def create_app(
+    world: World,
+    centre: ContactCentre,
+    token: SecretStr,
+    *,
+    reload_site: Callable[[], Awaitable[None]],
+) -> FastAPI:
+    """Build the application.
+
+    Args:
+        world: Ports and bells.
+        centre: What runs.
+        token: Every request carries it as ``Authorization: Bearer``.
+        reload_site: Takes over a site that was applied to the database.
+    """
+    app = FastAPI(title="Queueback", version="1", docs_url=None, redoc_url=None)
+    errors.install(app)
+
+    def authorised(authorization: Annotated[str, Header()] = "") -> None:
+        expected = f"Bearer {token.get_secret_value()}"
+        if not secrets.compare_digest(authorization.encode(), expected.encode()):
+            raise HTTPException(401, "the token is missing or wrong")
+
+    @app.get("/v1/health")
+    async def health() -> Mapping[str, Any]:
+        return {"status": "ok", "site": world.site.now.name if world.site.is_set else None}
+
+    api = APIRouter(prefix="/v1", dependencies=[Depends(authorised)])
+
+    @api.get("/agents")
+    async def agents() -> Sequence[Mapping[str, Any]]:
+        return await overview.agents(world)
+
+    @api.post("/agents/{agent_id}/status")
+    async def choose_status(agent_id: str, choice: StatusChoice) -> Sequence[Mapping[str, Any]]:
+        await centre.agents.choose(AgentId(agent_id), choice.status, by="api")
+        return [each for each in await overview.agents(world) if each["id"] == agent_id]
+
+    @api.get("/queues")
+    async def queues() -> Sequence[Mapping[str, Any]]:
+        return await overview.queues(world)
+
+    @api.get("/callbacks")
+    async def callbacks() -> Sequence[Mapping[str, Any]]:
+        return [overview.callback_row(each, world) for each in await centre.callbacks.list_open()]
+
+    @api.post("/callbacks/{contact_id}/stop")
+    async def stop_callback(contact_id: str) -> Mapping[str, Any]:
+        stopped = await centre.callbacks.stop(ContactId(contact_id), by="api")
+        return {"id": contact_id, "stopped": stopped}
+
+    @api.get("/contacts")
+    async def contacts(
+        limit: Annotated[int, Query(ge=1, le=1000)] = 20,
+    ) -> Sequence[Mapping[str, Any]]:
+        return await overview.recent_contacts(world, limit)
+
+    @api.get("/contacts/{contact_id}")
+    async def contact(contact_id: str) -> Mapping[str, Any]:
+        return await overview.contact(world, ContactId(contact_id))
+
+    @api.post("/site/reload")
+    async def reload() -> Mapping[str, Any]:
+        await reload_site()
+        return {"site": world.site.now.name}
+
+    app.include_router(api)
+    return app
