@@ -30,6 +30,7 @@ _BEYOND_E164 = re.compile(r"\+[1-9][0-9]{15,}")
 _KEYED = re.compile(r"[0-9]{1,24}")  # a number and the longest international prefix
 _WRITTEN = re.compile(r"\+?[0-9 ()./-]{1,40}")
 _SEPARATORS = re.compile(r"[ ()./-]")
+_LONGEST_SHORT_CODE = 6
 _BULLET = "•"
 
 
@@ -131,7 +132,8 @@ class NumberPolicy:
 def parse_local(digits: str, country: str, *, known: Collection[E164] = ()) -> E164 | None:
     """Read a number keyed in the national form of a country, with or without its trunk prefix.
 
-    Emergency numbers, short codes and extensions are in no numbering plan and so are no numbers.
+    Emergency numbers, short codes and extensions are no numbers, even where they could be the last
+    digits of one (118118 in Jersey).
 
     Args:
         digits: Keys pressed.
@@ -141,7 +143,7 @@ def parse_local(digits: str, country: str, *, known: Collection[E164] = ()) -> E
     Returns:
         The number, or none if this country has no such number.
     """
-    if not _KEYED.fullmatch(digits):
+    if not _KEYED.fullmatch(digits) or _is_short_code(digits, country):
         return None
     parsed = _parse(digits, country)
     if parsed is None or parsed.country_code != phonenumbers.country_code_for_region(country):
@@ -288,6 +290,21 @@ def _within_limit(parsed: phonenumbers.PhoneNumber) -> E164 | None:
 def _accepted(parsed: phonenumbers.PhoneNumber, known: Collection[E164]) -> E164 | None:
     number = _within_limit(parsed)
     return number if number in known or phonenumbers.is_valid_number(parsed) else None
+
+
+def _is_short_code(digits: str, country: str) -> bool:
+    """Whether these digits alone are an emergency or service number of the country."""
+    if len(digits) > _LONGEST_SHORT_CODE:
+        return False
+    code = phonenumbers.PhoneNumber(
+        country_code=phonenumbers.country_code_for_region(country),
+        national_number=int(digits),
+        italian_leading_zero=digits.startswith("0"),
+        number_of_leading_zeros=len(digits) - len(digits.lstrip("0")) or None,
+    )
+    return phonenumbers.is_emergency_number(
+        digits, country
+    ) or phonenumbers.is_valid_short_number_for_region(code, country)
 
 
 def _with_country_code(digits: str, country: str) -> Iterator[str]:
