@@ -1,7 +1,8 @@
 """Writes what SIPp needs to be many callers who each key their own digits.
 
 A capture's path is fixed when SIPp loads a scenario, so each digit string is a branch of the
-scenario; the injection file tells every call its branch and the number in its From header.
+scenario; the injection file tells every call its branch and the number in its From header. SIPp
+reads no scenario above 64 KiB, so many digit strings are split over several runs.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from tests.sipp.capture import Press, capture, length_ms
 _TEMPLATE: Final = Path(__file__).parent / "scenarios" / "caller.xml.in"
 _PATIENCE_MS: Final = 60_000
 """How long a caller stays on the line after the last key."""
+_MOST_BRANCHES: Final = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +52,23 @@ def presses(script: str, number: str) -> tuple[Press, ...]:
     return tuple(parts)
 
 
+def split(callers: Sequence[Caller]) -> list[list[Caller]]:
+    """Deal callers out to as few runs as can hold their digit strings, evenly."""
+    runs = -(-len({caller.presses for caller in callers}) // _MOST_BRANCHES)
+    return [list(callers[first::runs]) for first in range(runs)]
+
+
 def write(folder: Path, callers: Sequence[Caller]) -> CallerFiles:
-    """Write the captures, the scenario and the injection file for these callers, in order."""
-    variants = {caller.presses: number for number, caller in enumerate(callers)}
-    order = {keys: place for place, keys in enumerate(variants)}
-    branches, captures = [], []
+    """Write the captures, the scenario and the injection file of one run, in order."""
+    order = {keys: place for place, keys in enumerate(dict.fromkeys(c.presses for c in callers))}
     for keys, place in order.items():
-        path = folder / f"keys-{place}.pcap"
-        path.write_bytes(capture(keys))
-        branches.append(_branch(place))
-        captures.append(_play(place, path))
+        (folder / f"{place}.pcap").write_bytes(capture(keys))
     longest = max(length_ms(keys) for keys in order)
     scenario = folder / "caller.xml"
     text = Template(_TEMPLATE.read_text()).substitute(
-        branches="".join(branches), captures="".join(captures), patience=longest + _PATIENCE_MS
+        branches="\n".join(_BRANCH.format(place) for place in order.values()),
+        captures="\n".join(_CAPTURE.format(place) for place in order.values()),
+        patience=longest + _PATIENCE_MS,
     )
     scenario.write_text(text)
     injection = folder / "callers.csv"
@@ -72,14 +77,10 @@ def write(folder: Path, callers: Sequence[Caller]) -> CallerFiles:
     return CallerFiles(scenario, injection)
 
 
-def _branch(place: int) -> str:
-    return f"""
-  <nop next="keys-{place}" test="mine">
-    <action><test assign_to="mine" variable="variant" compare="equal" value="{place}"/></action>
-  </nop>"""
-
-
-def _play(place: int, path: Path) -> str:
-    return f"""
-  <label id="keys-{place}"/>
-  <nop next="stay"><action><exec play_pcap_audio="{path}"/></action></nop>"""
+_BRANCH: Final = (
+    '<nop next="{0}" test="m"><action><test assign_to="m" variable="v" compare="equal" '
+    'value="{0}"/></action></nop>'
+)
+_CAPTURE: Final = (
+    '<label id="{0}"/><nop next="s"><action><exec play_pcap_audio="{0}.pcap"/></action></nop>'
+)
