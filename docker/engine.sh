@@ -1,0 +1,139 @@
+#!/usr/bin/env bash
+# Make sure that a container engine answers. Safe to run at any time, as often as you like.
+#
+#   docker/engine.sh             find a running engine; as root on Debian install and start one
+#   docker/engine.sh --compose   the same, and Compose v2 as well
+#
+# A docker client alone is not an engine: what counts is that `docker info` reaches a server.
+set -euo pipefail
+
+readonly LOG=${IVR_DOCKERD_LOG:-/var/log/queueback-dockerd.log}
+readonly DATA_ROOT=${IVR_DOCKERD_ROOT:-/var/lib/docker}
+readonly START_SECONDS=60
+export DEBIAN_FRONTEND=noninteractive
+
+say() { printf 'engine: %s\n' "$*" >&2; }
+
+fail() {
+    say "$1"
+    shift
+    printf '        %s\n' "$@" >&2
+    exit 1
+}
+
+answers() { timeout 20 docker info >/dev/null 2>&1; }
+
+is_debian() { [[ -r /etc/os-release ]] && grep -qE '^ID(_LIKE)?=.*debian' /etc/os-release; }
+
+may_install() { [[ $(id -u) == 0 ]] && is_debian && command -v apt-get >/dev/null; }
+
+apt_install() {
+    say "installing $*"
+    apt-get update -qq >/dev/null || say "apt-get update failed; trying with the lists at hand"
+    apt-get install -y -qq --no-install-recommends "$@" >/dev/null \
+        || fail "apt-get could not install: $*" "Run 'apt-get install $*' to see why."
+}
+
+# A daemon that was killed leaves pid files behind; dockerd refuses to start while the number in
+# them belongs to any live process.
+remove_stale_pid_files() {
+    local file pid
+    for file in /var/run/docker.pid /var/run/docker/containerd/containerd.pid; do
+        [[ -f $file ]] || continue
+        pid=$(<"$file")
+        case "$(cat "/proc/$pid/comm" 2>/dev/null || true)" in
+            dockerd | containerd | docker-containe*) ;;
+            *) rm -f "$file" ;;
+        esac
+    done
+}
+
+live_daemon_pid() {
+    local pid
+    [[ -f /var/run/docker.pid ]] || return 1
+    pid=$(</var/run/docker.pid)
+    [[ $(cat "/proc/$pid/comm" 2>/dev/null) == dockerd ]] && printf '%s' "$pid"
+}
+
+# Start dockerd with the given options and wait until it answers. It gets a session of its own so
+# that it outlives the shell, the terminal and the job that started it.
+start_daemon() {
+    local pid deadline=$((SECONDS + START_SECONDS))
+    remove_stale_pid_files
+    say "starting dockerd $* (log: $LOG)"
+    printf '\n== dockerd %s\n' "$*" >>"$LOG"
+    setsid nohup dockerd --data-root "$DATA_ROOT" "$@" </dev/null >>"$LOG" 2>&1 &
+    pid=$!
+    while ((SECONDS < deadline)); do
+        if answers; then return 0; fi
+        if ! kill -0 "$pid" 2>/dev/null; then return 1; fi
+        sleep 0.2
+    done
+    kill "$pid" 2>/dev/null || true
+    wait "$pid" 2>/dev/null || true
+    return 1
+}
+
+# Containers of this project use the host's network, so an engine without a bridge will do where
+# the kernel offers no packet filter; the vfs driver copies every layer and is the last resort.
+start_engine() {
+    mkdir -p "$(dirname "$LOG")" "$DATA_ROOT"
+    start_daemon && return
+    say "the normal start failed; trying the other packet filter"
+    if command -v update-alternatives >/dev/null && [[ -x /usr/sbin/iptables-legacy ]]; then
+        local now other
+        now=$(readlink -f /usr/sbin/iptables)
+        case $now in *nft*) other=/usr/sbin/iptables-legacy ;; *) other=/usr/sbin/iptables-nft ;; esac
+        update-alternatives --set iptables "$other" >/dev/null 2>&1 && start_daemon && return
+    fi
+    start_daemon --iptables=false --ip6tables=false --bridge=none && return
+    start_daemon --iptables=false --ip6tables=false --bridge=none --storage-driver=vfs && return
+    tail -n 15 "$LOG" >&2
+    fail "dockerd does not start here." "Its log: $LOG"
+}
+
+have_engine() {
+    if command -v docker >/dev/null && answers; then return; fi
+    if [[ -n ${DOCKER_HOST:-} ]]; then
+        fail "no engine answers at DOCKER_HOST=$DOCKER_HOST" "Start it, or unset DOCKER_HOST."
+    fi
+    if ! may_install; then
+        if [[ $(id -u) != 0 ]] && command -v dockerd >/dev/null; then
+            fail "the Docker engine is installed but does not answer for user $(id -un)." \
+                "Start it (sudo systemctl start docker) and join the group 'docker'," \
+                "or run this once as root."
+        fi
+        fail "no Docker engine answers, and this script installs one only as root on Debian." \
+            "Install Docker Engine 20.10 or newer (Debian: apt-get install docker.io iptables," \
+            "others: https://docs.docker.com/engine/install/), start it, and run this again."
+    fi
+    local missing=()
+    command -v dockerd >/dev/null || missing+=(docker.io)
+    command -v iptables >/dev/null || missing+=(iptables)
+    if ((${#missing[@]})); then apt_install "${missing[@]}"; fi
+
+    # An engine that another process is starting at this moment answers soon.
+    local deadline=$((SECONDS + START_SECONDS))
+    while live_daemon_pid >/dev/null && ((SECONDS < deadline)); do
+        if answers; then return; fi
+        sleep 0.2
+    done
+    # Where systemd runs the machine, the daemon is its business.
+    if [[ -d /run/systemd/system ]] && systemctl start docker 2>/dev/null && answers; then return; fi
+    start_engine
+}
+
+have_compose() {
+    if docker compose version >/dev/null 2>&1; then return; fi
+    if ! may_install; then
+        fail "the Docker Compose plugin (v2) is missing." \
+            "Install 'docker-compose-plugin' or 'docker-compose-v2' of your distribution."
+    fi
+    bash "$(dirname "$0")/compose-plugin.sh"
+    docker compose version >/dev/null 2>&1 || fail "docker compose still does not answer." \
+        "Install the Docker Compose plugin (v2) by hand."
+}
+
+have_engine
+[[ ${1:-} != --compose ]] || have_compose
+say "docker $(docker version --format '{{.Server.Version}}') answers"
