@@ -1,0 +1,147 @@
+"""A live leg that plays and collects: implements ``ports.telephony.Participant`` over FastAGI.
+
+What runs on a leg is stopped by moving the leg (``CallControl.move``), never by cancelling: AGI has
+no way to interrupt a command, and the next one waits until it has ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import math
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final, Protocol
+
+from ivr.domain.errors import LegGone, TelephonyError
+from ivr.domain.ids import LegId
+from ivr.ports.speech import MUSIC_PROMPTS
+from ivr.ports.telephony import REORDER, Entry, Keys, Place
+from ivr.telephony.agi import commands
+from ivr.telephony.agi.errors import AGIAppError, AGIError, AGIHangup
+from ivr.telephony.agi.reply import Reply
+from ivr.telephony.dialplan import name_of
+
+MUSIC_SLICE: Final = timedelta(seconds=30)
+"""How long a music prompt plays when it stands among sounds."""
+HANGUP_FOLLOWS_SECONDS: Final = 0.25
+"""A command that ends in a hang-up says "failed" first; the hang-up is the next line."""
+_NO_KEYS: Final = "TIMEOUT"
+
+
+class Connection(Protocol):
+    """What a participant needs of its FastAGI request."""
+
+    hung_up: asyncio.Event
+
+    async def send_command(self, command: str) -> Reply:
+        """Carry a command out."""
+        ...
+
+    def close(self) -> None:
+        """End the connection; the leg goes on in the dialplan."""
+        ...
+
+
+class AgiParticipant:
+    """A leg in the controller's hands."""
+
+    def __init__(self, leg_id: LegId, entry: Entry, connection: Connection) -> None:
+        self._leg_id = leg_id
+        self._entry = entry
+        self._connection = connection
+        self._timeouts: tuple[timedelta, timedelta] | None = None
+
+    @property
+    def leg_id(self) -> LegId:
+        """The leg."""
+        return self._leg_id
+
+    @property
+    def entry(self) -> Entry:
+        """How it came here."""
+        return self._entry
+
+    async def answer(self) -> None:
+        """Answer the call if it is not answered yet.
+
+        Takes up to half a second, until the first packet of speech has come (chan_pjsip).
+        """
+        await self._do(commands.ANSWER)
+
+    async def play(self, sounds: Sequence[str]) -> None:
+        """Play sounds one after the other to their end; keys are ignored.
+
+        A sound that the switch does not have is skipped there, with a line in its log.
+        """
+        for is_music, run in itertools.groupby(sounds, MUSIC_PROMPTS.__contains__):
+            if is_music:
+                for _ in run:
+                    await self.music(MUSIC_SLICE)
+            else:
+                for command in commands.playbacks(tuple(run)):
+                    await self._do(command)
+
+    async def collect(
+        self,
+        sounds: Sequence[str],
+        *,
+        max_keys: int,
+        first: timedelta,
+        between: timedelta,
+        terminator: str,
+    ) -> Keys:
+        """Play sounds and take keys at once; the first key stops the sounds. See the port."""
+        audible = tuple(sound for sound in sounds if sound not in MUSIC_PROMPTS)
+        read = commands.read_keys(audible, max_keys=max_keys, terminator=terminator)
+        if self._timeouts != (first, between):
+            await self._do(commands.timeout("response", first.total_seconds()))
+            await self._do(commands.timeout("digit", between.total_seconds()))
+            self._timeouts = (first, between)
+        await self._do(read)
+        reply = await self._do(commands.pressed_keys())
+        status, _, pressed = (reply.data or "").partition(":")
+        return Keys(pressed=pressed, timed_out=status == _NO_KEYS and not pressed)
+
+    async def music(self, duration: timedelta) -> None:
+        """Play music on hold for so long, in whole seconds."""
+        await self._do(commands.music(max(1, math.ceil(duration.total_seconds()))))
+
+    async def leave(self, place: Place) -> None:
+        """Send the leg to its next place; the participant is over."""
+        await self._do(commands.next_place(name_of(place)))
+        self._connection.close()
+
+    async def refuse(self) -> None:
+        """Refuse a call that was never answered: no such number here (404)."""
+        try:
+            await self._connection.send_command(commands.refuse_unknown_number())
+        except AGIAppError:  # "failed" is how a command that hangs up ends
+            self._connection.close()
+        except AGIError as error:
+            raise self._failure(error) from error
+
+    async def reorder(self) -> None:
+        """Play fast busy to the caller and hang up."""
+        await self.leave(REORDER)
+
+    async def _do(self, command: str) -> Reply:
+        try:
+            return await self._connection.send_command(command)
+        except AGIHangup as error:
+            raise self._gone() from error
+        except AGIAppError as error:
+            try:
+                async with asyncio.timeout(HANGUP_FOLLOWS_SECONDS):
+                    await self._connection.hung_up.wait()
+            except TimeoutError:
+                raise self._failure(error) from error
+            raise self._gone() from error
+        except AGIError as error:
+            raise self._failure(error) from error
+
+    def _gone(self) -> LegGone:
+        return LegGone(f"leg {self._leg_id} hung up or was moved")
+
+    def _failure(self, error: AGIError) -> TelephonyError:
+        return TelephonyError(f"leg {self._leg_id}: {type(error).__name__}")
