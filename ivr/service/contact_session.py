@@ -15,7 +15,7 @@ from typing import Any
 
 from ivr.domain.callback import Fail, FailureReason, after_attempt, counts
 from ivr.domain.contact import SERVING_STATES, Contact, ContactState, DisconnectReason
-from ivr.domain.errors import LinkDown, StoreError, UnexpectedEvent
+from ivr.domain.errors import LinkDown, StoreError, TelephonyError, UnexpectedEvent
 from ivr.domain.ids import AgentId, ContactId, LegId
 from ivr.domain.leg import LegOutcome, Role, outbound_leg_id
 from ivr.domain.serving import Command, Event, advance
@@ -273,13 +273,14 @@ class ContactSession:
         """Carry out one command; the switch being away is put right when it is back."""
         try:
             await self._performer.perform(command)
-        except LinkDown:
+        except TelephonyError as error:
             logger.warning(
-                "The switch is away",
+                "A command was not carried out",
                 extra={
                     "event": "command_not_sent",
                     "contact_id": self.id,
                     "command": command.name.lower(),
+                    "cause": error.code,
                 },
             )
 

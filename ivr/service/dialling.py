@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from ivr.domain.callback import Callback, FailureReason
-from ivr.domain.errors import LinkDown
+from ivr.domain.errors import LinkDown, TelephonyError
 from ivr.domain.leg import LegOutcome
 from ivr.domain.serving import Event
 from ivr.domain.site import Site
@@ -63,6 +63,9 @@ async def dial(session: ContactSession) -> None:
         if error.maybe_done:
             raise
         await session.attempt_over(LegOutcome.NETWORK_FAILURE, rang=False, detail="no link")
+        return
+    except TelephonyError as error:
+        await session.attempt_over(LegOutcome.NETWORK_FAILURE, rang=False, detail=error.code)
         return
     world.failpoint("after_originate")
 

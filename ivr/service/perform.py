@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ivr.domain.agent import AgentActivity
 from ivr.domain.contact import ContactState
-from ivr.domain.errors import LegGone, LinkDown
+from ivr.domain.errors import LegGone, LinkDown, TelephonyError
 from ivr.domain.ids import AgentId, LegId
 from ivr.domain.leg import LegOutcome
 from ivr.domain.serving import Command, Event
@@ -132,6 +132,10 @@ class Performer:
                 raise
             s.agent = None
             await s.advance(Event.OFFER_LOST)
+        except TelephonyError as error:
+            s.agent = None
+            note = Note("offer_missed", {"agent": s.agent_id, "detail": error.code})
+            await s.advance(Event.AGENT_MISSED, note)
 
     async def _customer_comes_to_the_controller(self) -> None:
         """Have the customer's leg handed over anew; what it hears now is cut."""
