@@ -29,7 +29,6 @@ from ivr.flow.errors import WrongResumePoint
 from ivr.flow.memory import (
     Interruption,
     KeepInput,
-    KeepInterruption,
     KeepTurns,
     Look,
     Memory,
@@ -215,10 +214,9 @@ class _Worker:
                 self.memory = replace(self.memory, interruption=None)
                 mine = interruption is not None and interruption.action_id == self._step.id
                 return interruption if mine else None
-            case KeepInterruption(playing):
-                self.memory = replace(
-                    self.memory, interruption=Interruption(self._step.id, playing)
-                )
+            case _:
+                interruption = Interruption(self._step.id, effect.playing)
+                self.memory = replace(self.memory, interruption=interruption)
         return None
 
     def _notice(self, effect: Effect[Any], answer: object) -> None:
@@ -249,8 +247,8 @@ class _Worker:
                 return branch
             case Transferred(flow):
                 return Branch(f"flow {flow.id}", flow.document.start)
-            case Ended(how):
-                return Branch(how.value, None)
+            case _:
+                return Branch(outcome.how.value, None)
 
     def _request(self, effect: WorldEffect) -> Request:
         return Request(effect, self._at)

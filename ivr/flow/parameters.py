@@ -106,7 +106,9 @@ def _looked_up(value: Any) -> Any:
     return reference
 
 
-Phrase = Annotated[str, BeforeValidator(_phrase)]
+FILLED_IN = BeforeValidator(_phrase)
+"""Marks a text whose references are filled in; what constrains the text goes before it."""
+Phrase = Annotated[str, FILLED_IN]
 """A text that may hold references."""
 Single = Annotated[str, BeforeValidator(_single)]
 """A literal text or one single reference."""

@@ -11,6 +11,11 @@ class Text:
 
     text: str
 
+    @property
+    def words(self) -> str:
+        """The prompt as the flow wrote it."""
+        return self.text
+
 
 @dataclass(frozen=True, slots=True)
 class Ssml:
@@ -18,12 +23,22 @@ class Ssml:
 
     ssml: str
 
+    @property
+    def words(self) -> str:
+        """The prompt as the flow wrote it."""
+        return self.ssml
+
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """A recorded prompt by id, name or ARN; see ``BUILT_IN`` for those that always exist."""
 
     prompt: str
+
+    @property
+    def words(self) -> str:
+        """The prompt as the flow wrote it."""
+        return self.prompt
 
 
 Prompt = Text | Ssml | Recorded

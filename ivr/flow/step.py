@@ -14,7 +14,7 @@ from typing import Any, Final
 from ivr.flow.errors import Finding
 from ivr.flow.kinds import FlowKind
 from ivr.flow.parameters import Mention, Parameters
-from ivr.flow.prompt import Prompt, Recorded, Ssml, Text
+from ivr.flow.prompt import Prompt
 from ivr.flow.reference import references_in
 
 NO_MATCHING_ERROR: Final = "NoMatchingError"
@@ -155,7 +155,7 @@ class FlowDocument:
         """Answer every prompt that is known before anybody calls: those without references."""
         for step in self.steps.values():
             for prompt in step.parameters.prompts():
-                if not references_in(_words(prompt)):
+                if not references_in(prompt.words):
                     yield prompt
 
     def mentions(self) -> Iterator[tuple[str, Mention]]:
@@ -163,12 +163,6 @@ class FlowDocument:
         for step in self.steps.values():
             for mention in step.parameters.mentions():
                 yield step.id, mention
-
-
-def _words(prompt: Prompt) -> str:
-    match prompt:
-        case Text(words) | Ssml(words) | Recorded(words):
-            return words
 
 
 @dataclass(frozen=True, slots=True)

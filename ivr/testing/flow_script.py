@@ -41,7 +41,7 @@ from ivr.flow.effects import (
 from ivr.flow.interpreter import run
 from ivr.flow.kinds import FlowKind
 from ivr.flow.outcome import RunEnd
-from ivr.flow.prompt import Prompt, Recorded, Ssml, Text
+from ivr.flow.prompt import Prompt, Recorded
 from ivr.flow.step import FlowDocument, PinnedFlow
 
 KEYS = frozenset("0123456789*#")
@@ -265,11 +265,8 @@ class _Performer:
         self.tell(action_id, What.DOES, text)
 
     def _hear(self, action_id: str, prompt: Prompt) -> None:
-        match prompt:
-            case Text(words) | Ssml(words):
-                self.tell(action_id, What.HEARS, words)
-            case Recorded(name):
-                self.tell(action_id, What.HEARS, f"[{name}]")
+        words = f"[{prompt.words}]" if isinstance(prompt, Recorded) else prompt.words
+        self.tell(action_id, What.HEARS, words)
 
     def _collect(self, effect: CollectDigits, action_id: str) -> Digits | None:
         if effect.prompt is not None:

@@ -5,13 +5,22 @@ AWS developer guide, contact-actions-updatecontactcallbacknumber.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from ivr.flow.effects import NumberAnswer, SetCallbackNumber, ask
 from ivr.flow.memory import Look
-from ivr.flow.outcome import Done, Failed
+from ivr.flow.outcome import Done, Failed, Outcome
 from ivr.flow.parameters import Branches, LookedUp, Parameters
 from ivr.flow.registry import ActionFamily, Needs, Program
 
 family = ActionFamily(Needs.CONTACT)
+
+OUTCOMES: Final[Mapping[NumberAnswer, Outcome]] = {
+    NumberAnswer.ACCEPTED: Done(),
+    NumberAnswer.NOT_A_NUMBER: Failed("InvalidCallbackNumber"),
+    NumberAnswer.NOT_DIALABLE: Failed("CallbackNumberNotDialable"),
+}
 
 
 class UpdateContactCallbackNumber(Parameters):
@@ -30,12 +39,7 @@ class UpdateContactCallbackNumber(Parameters):
 def update_contact_callback_number(params: UpdateContactCallbackNumber) -> Program:
     """Set the number to call back; a missing one is no number."""
     number = yield from ask(Look(params.callback_number))
-    if number is None:
-        return Failed("InvalidCallbackNumber")
-    match (yield from ask(SetCallbackNumber(number))):
-        case NumberAnswer.ACCEPTED:
-            return Done()
-        case NumberAnswer.NOT_A_NUMBER:
-            return Failed("InvalidCallbackNumber")
-        case NumberAnswer.NOT_DIALABLE:
-            return Failed("CallbackNumberNotDialable")
+    answer = NumberAnswer.NOT_A_NUMBER
+    if number is not None:
+        answer = yield from ask(SetCallbackNumber(number))
+    return OUTCOMES[answer]

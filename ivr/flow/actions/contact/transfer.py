@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from ivr.flow.effects import EnterQueue, QueueEntry, ask
-from ivr.flow.outcome import Ended, Ending, Failed
+from ivr.flow.outcome import Ended, Ending, Failed, Outcome
 from ivr.flow.parameters import Branches, Parameters
 from ivr.flow.registry import ActionFamily, Needs, Program
 
 family = ActionFamily(Needs.CONTACT)
+
+OUTCOMES: Final[Mapping[QueueEntry, Outcome]] = {
+    QueueEntry.ENTERED: Ended(Ending.QUEUED),
+    QueueEntry.FULL: Failed("QueueAtCapacity"),
+    QueueEntry.REFUSED: Failed(reason="the contact cannot enter a queue"),
+}
 
 
 class TransferContactToQueue(Parameters):
@@ -23,10 +32,4 @@ class TransferContactToQueue(Parameters):
 @family.action("TransferContactToQueue", TransferContactToQueue)
 def transfer_contact_to_queue(_params: TransferContactToQueue) -> Program:
     """Enter the working queue and leave the flow; a full queue changes nothing."""
-    match (yield from ask(EnterQueue())):
-        case QueueEntry.ENTERED:
-            return Ended(Ending.QUEUED)
-        case QueueEntry.FULL:
-            return Failed("QueueAtCapacity")
-        case QueueEntry.REFUSED:
-            return Failed(reason="the contact cannot enter a queue")
+    return OUTCOMES[(yield from ask(EnterQueue()))]

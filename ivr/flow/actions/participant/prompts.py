@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from ivr.flow.outcome import Failed
-from ivr.flow.parameters import Group, Parameters, Phrase, Single
+from ivr.flow.parameters import FILLED_IN, Group, Parameters, Phrase, Single
 from ivr.flow.prompt import Prompt, Recorded, Ssml, Text
 
 WITHOUT_MEDIA: Final = "audio in S3 cannot be fetched here"
@@ -17,7 +17,7 @@ CANNOT_PLAY: Final = Failed(reason="the prompt cannot be played")
 MOST_CHARACTERS: Final = 6000
 """Longest text Connect speaks, markup included."""
 
-_Words = Annotated[Phrase, Field(max_length=MOST_CHARACTERS)]
+_Words = Annotated[str, Field(max_length=MOST_CHARACTERS), FILLED_IN]
 
 
 class Media(Group):
