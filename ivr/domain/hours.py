@@ -102,8 +102,8 @@ def calling_window(
     """The hours that must all be open for this number to be called.
 
     The window is read on the clocks of the number's own time zone. A number that may be in several
-    must be inside it in all of them; where they never are together (Guam and New York), or none
-    is known, the site's own zone stands in.
+    must be inside it in all of them; where they never are together within a week (office hours
+    from Guam to Bermuda), or none is known, the site's own zone stands in.
     """
     zones = tuple(window.in_zone(zone) for zone in time_zones_of(number))
     if not zones:
