@@ -105,15 +105,15 @@ def run(
         idle = 0 if worker.engaged else idle + 1
         if idle > MOST_IDLE_ACTIONS:
             yield from worker.warn(f"{MOST_IDLE_ACTIONS} actions in a row without a key or a pause")
-            return RunEnd(Ending.FAULTED, action_id)
+            return RunEnd(Ending.FAULTED, action_id, memory.stored_input)
         branch = yield from worker.leave(outcome)
         match outcome:
             case Transferred(flow):
                 memory = Memory(stored_input=memory.stored_input)
             case Ended(how) if how is not Ending.ENDED:
-                return RunEnd(how, action_id)
+                return RunEnd(how, action_id, memory.stored_input)
         if branch.target is None:
-            return RunEnd(Ending.ENDED, action_id)
+            return RunEnd(Ending.ENDED, action_id, memory.stored_input)
         action_id = branch.target
 
 

@@ -91,7 +91,10 @@ class RunEnd:
 
     Attributes:
         action_id: The last action that ran.
+        stored_input: ``$.StoredCustomerInput`` as it stands, for the contact's next flow; it may
+            be personal data.
     """
 
     how: Ending
     action_id: str
+    stored_input: str | None = None

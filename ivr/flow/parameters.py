@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from html import escape
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
@@ -58,15 +59,20 @@ class Resolver:
             raise ValueError(message)
         return value
 
-    def phrase(self, text: str) -> str:
+    def phrase(self, text: str, *, markup: bool = False) -> str:
         """Answer a text with the references inside filled in.
+
+        Args:
+            text: What the document has.
+            markup: The text is SSML: what is filled in is words, so that a customer's name can
+                neither break nor change the markup.
 
         Raises:
             ValueError: The text is a reference from start to end, and stands for nothing.
         """
         if whole_reference(text) is not None:
             return self.single(text)
-        filled = substitute(text, self._lookup)
+        filled = substitute(text, self._lookup, quote=escape if markup else str)
         self.unresolved += filled.unresolved
         return filled.text
 
@@ -78,6 +84,11 @@ def _resolver(info: ValidationInfo) -> Resolver | None:
 def _phrase(value: Any, info: ValidationInfo) -> Any:
     resolver = _resolver(info)
     return resolver.phrase(value) if resolver and isinstance(value, str) else value
+
+
+def _markup(value: Any, info: ValidationInfo) -> Any:
+    resolver = _resolver(info)
+    return resolver.phrase(value, markup=True) if resolver and isinstance(value, str) else value
 
 
 def _single(value: Any, info: ValidationInfo) -> Any:
@@ -108,6 +119,8 @@ def _looked_up(value: Any) -> Any:
 
 FILLED_IN = BeforeValidator(_phrase)
 """Marks a text whose references are filled in; what constrains the text goes before it."""
+FILLED_IN_MARKUP = BeforeValidator(_markup)
+"""The same for SSML."""
 Phrase = Annotated[str, FILLED_IN]
 """A text that may hold references."""
 Single = Annotated[str, BeforeValidator(_single)]

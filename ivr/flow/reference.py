@@ -61,8 +61,14 @@ def references_in(text: str) -> tuple[Reference, ...]:
     return tuple(part for part in _scan(text) if isinstance(part, Reference))
 
 
-def substitute(text: str, lookup: Lookup) -> Substituted:
-    """Fill in the references inside a text; one that stands for nothing becomes empty."""
+def substitute(text: str, lookup: Lookup, *, quote: Callable[[str], str] = str) -> Substituted:
+    """Fill in the references inside a text; one that stands for nothing becomes empty.
+
+    Args:
+        text: The text.
+        lookup: Answers what a path stands for.
+        quote: What is done to a value before it is filled in.
+    """
     parts: list[str] = []
     unresolved: list[Reference] = []
     for part in _scan(text):
@@ -72,7 +78,7 @@ def substitute(text: str, lookup: Lookup) -> Substituted:
         value = lookup(part.path)
         if value is None:
             unresolved.append(part)
-        parts.append(value or "")
+        parts.append(quote(value or ""))
     return Substituted("".join(parts), tuple(unresolved))
 
 

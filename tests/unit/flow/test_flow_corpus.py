@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,12 @@ class Entry:
     broken: bool
 
     def load(self) -> FlowDocument:
-        return load_flow((CORPUS / self.file).read_bytes())
+        return load(self.file)
+
+
+@cache
+def load(file: str) -> FlowDocument:
+    return load_flow((CORPUS / file).read_bytes())
 
 
 def entries() -> list[Entry]:

@@ -355,7 +355,7 @@ DOCUMENT = st.fixed_dictionaries(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(DOCUMENT | JSON, st.none() | st.sampled_from(FlowKind))
 def test_any_document_is_a_flow_or_invalid(document: Any, kind: FlowKind | None) -> None:
     try:

@@ -66,6 +66,22 @@ def test_error_without_a_branch_ends_the_flow_with_a_warning() -> None:
     ]
 
 
+def test_end_tells_the_stored_input_for_the_next_flow() -> None:
+    flow = a_flow(
+        action(
+            "ask",
+            "GetParticipantInput",
+            {
+                "InputTimeLimitSeconds": 5,
+                "StoreInput": "True",
+                "InputValidation": {"CustomValidation": {"MaximumLength": 4}},
+            },
+        )
+    )
+
+    assert drive(run(flow), Digits("42")).end == RunEnd(Ending.ENDED, "ask", stored_input="42")
+
+
 def test_closing_a_run_cancels_it() -> None:
     program = run(MENU)
     next(program)

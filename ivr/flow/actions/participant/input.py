@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, model_validator
 
-from ivr.flow.actions.participant.prompts import CANNOT_PLAY, WITHOUT_MEDIA, Playable
+from ivr.flow.actions.participant.prompts import CANNOT_PLAY, WITHOUT_MEDIA, Playable, is_silent
 from ivr.flow.effects import (
     CollectDigits,
     Digits,
@@ -24,7 +24,7 @@ from ivr.flow.effects import (
 from ivr.flow.memory import KeepInput
 from ivr.flow.outcome import Done, Failed, Result, Unavailable
 from ivr.flow.parameters import NO_MATCHING_ERROR_ONLY, Branches, Dynamic, Group
-from ivr.flow.prompt import Prompt, Text
+from ivr.flow.prompt import Prompt
 from ivr.flow.registry import ActionFamily, Needs, Program
 
 family = ActionFamily(Needs.PARTICIPANT)
@@ -231,4 +231,4 @@ def _entry(
 
 def _prompt(params: GetParticipantInput) -> Prompt | None:
     prompt = params.prompt()
-    return None if prompt == Text("") else prompt
+    return None if is_silent(prompt) else prompt

@@ -6,10 +6,9 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from ivr.flow.actions.participant.prompts import CANNOT_PLAY, WITHOUT_MEDIA, Playable
+from ivr.flow.actions.participant.prompts import CANNOT_PLAY, WITHOUT_MEDIA, Playable, is_silent
 from ivr.flow.effects import Play, ask
 from ivr.flow.outcome import Done, Unavailable
-from ivr.flow.prompt import Text
 from ivr.flow.registry import ActionFamily, Needs, Program
 
 family = ActionFamily(Needs.PARTICIPANT)
@@ -39,7 +38,7 @@ def message_participant(params: MessageParticipant) -> Program:
     prompt = params.prompt()
     if prompt is None:
         return Unavailable(WITHOUT_MEDIA)
-    if prompt == Text(""):
+    if is_silent(prompt):
         return Done()
     played = yield from ask(Play(prompt))
     return Done() if played else CANNOT_PLAY

@@ -12,12 +12,12 @@ from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
-from ivr.flow.actions.participant.prompts import CANNOT_PLAY, WITHOUT_MEDIA, Playable
+from ivr.flow.actions.participant.prompts import CANNOT_PLAY, WITHOUT_MEDIA, Playable, is_silent
 from ivr.flow.effects import PlayLoop, ask
 from ivr.flow.memory import KeepInterruption, TakeInterruption
 from ivr.flow.outcome import Result, Unavailable
 from ivr.flow.parameters import Branches, Dynamic, Parameters
-from ivr.flow.prompt import Prompt, Text
+from ivr.flow.prompt import Prompt
 from ivr.flow.registry import ActionFamily, Needs, Program
 
 family = ActionFamily(Needs.PARTICIPANT)
@@ -53,7 +53,7 @@ class MessageParticipantIteratively(Parameters):
     def prompts(self) -> Iterator[Prompt]:
         """Answer the messages that can be had here and say something."""
         for message in self.messages:
-            yield from (prompt for prompt in message.prompts() if prompt != Text(""))
+            yield from (prompt for prompt in message.prompts() if not is_silent(prompt))
 
     def oddities(self) -> Iterator[str]:
         """Warn of messages that are skipped, and of an interruption that meets an offer."""

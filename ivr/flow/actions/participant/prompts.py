@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from ivr.flow.outcome import Failed
-from ivr.flow.parameters import FILLED_IN, Group, Parameters, Phrase, Single
+from ivr.flow.parameters import FILLED_IN, FILLED_IN_MARKUP, Group, Parameters, Phrase, Single
 from ivr.flow.prompt import Prompt, Recorded, Ssml, Text
 
 WITHOUT_MEDIA: Final = "audio in S3 cannot be fetched here"
@@ -18,6 +18,12 @@ MOST_CHARACTERS: Final = 6000
 """Longest text Connect speaks, markup included."""
 
 _Words = Annotated[str, Field(max_length=MOST_CHARACTERS), FILLED_IN]
+_Markup = Annotated[str, Field(max_length=MOST_CHARACTERS), FILLED_IN_MARKUP]
+
+
+def is_silent(prompt: Prompt | None) -> bool:
+    """Answer whether a prompt is a text without words, such as one that filled in nothing."""
+    return isinstance(prompt, Text) and not prompt.text.strip()
 
 
 class Media(Group):
@@ -32,7 +38,7 @@ class Playable(Parameters):
     """Parameters that name at most one thing to be played."""
 
     text: _Words | None = None
-    ssml: _Words | None = Field(default=None, alias="SSML")
+    ssml: _Markup | None = Field(default=None, alias="SSML")
     prompt_id: Single | None = None
     media: Media | None = None
 

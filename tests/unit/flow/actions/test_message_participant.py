@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ivr.flow.context import AgentView, FlowContext
@@ -94,8 +96,19 @@ def test_prompt_id_is_a_literal_or_one_reference() -> None:
         a_document(action("a", TYPE, {"PromptId": "arn:$.Attributes.a"}))
 
 
-def test_empty_text_is_silence() -> None:
-    driven = drive_action(TYPE, {"Text": ""})
+def test_values_inside_markup_are_words() -> None:
+    context = replace(CONTEXT, attributes={"firm": "A&B <break/>", "all": "<speak>Hi</speak>"})
+
+    inside = drive_action(TYPE, {"SSML": "<p>$.Attributes.firm</p>"}, True, context=context)
+    whole = drive_action(TYPE, {"SSML": "$.Attributes.all"}, True, context=context)
+
+    assert inside.asked == [Play(Ssml("<p>A&amp;B &lt;break/&gt;</p>"))]
+    assert whole.asked == [Play(Ssml("<speak>Hi</speak>"))]
+
+
+@pytest.mark.parametrize("text", ["", " ", "$.Attributes.x $.Attributes.y"])
+def test_text_without_words_is_silence(text: str) -> None:
+    driven = drive_action(TYPE, {"Text": text})
 
     assert driven.asked == []
     assert went_to(driven) == "Success"
