@@ -117,7 +117,7 @@ class _LineFormatter(logging.Formatter):
         }
         for name, value in vars(record).items():
             if name not in _RECORD_FIELDS:
-                line[name] = self._field(name, value)
+                line[self._text(name)] = self._field(name, value)
         if record.exc_info and record.exc_info[1] is not None:
             line["exception"] = self._exception(record.exc_info[1])
         if record.stack_info:
