@@ -25,6 +25,7 @@ from tests.phones import (
     tone,
     wav,
 )
+from tests.phones.message import user_of
 from tests.phones.registrar import Registrar
 
 pytestmark = pytest.mark.integration
@@ -198,12 +199,11 @@ async def test_hold_and_resume_are_accepted(customer: Phone, caller: Phone) -> N
 
 
 async def test_a_line_serves_several_numbers_and_refuses_others() -> None:
-    line = Line("127.0.0.30")
-    server = (line.host, line.port)
     async with (
+        Line("127.0.0.30") as line,
         Phone("first", number="+15551230001", line=line) as first,
         Phone("second", number="15551230002", line=line) as second,
-        Phone("caller", address=("127.0.0.31", 0), server=server) as caller,
+        Phone("caller", address=("127.0.0.31", 0), server=(line.host, line.port)) as caller,
     ):
         await caller.call("+15551230002").answered(within=2)
         unknown = caller.call("+15551230003")
@@ -212,7 +212,16 @@ async def test_a_line_serves_several_numbers_and_refuses_others() -> None:
         assert (len(first.invites), len(second.invites)) == (0, 1)
         assert unknown.status == 404
         assert [invite.dialled for invite in line.invites] == ["+15551230002", "+15551230003"]
-    line.close()
+
+
+async def test_a_refer_names_its_target(customer: Phone, caller: Phone) -> None:
+    call = caller.call("+15551230001")
+    await call.answered(within=2)
+
+    status = await call.refer("*8500")
+
+    (asked,) = [message for message in customer.line.requests if message.method == "REFER"]
+    assert (status, user_of(asked["Refer-To"])) == (200, "*8500")
 
 
 async def test_a_recording_is_saved_and_said_again(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -13,16 +11,13 @@ from tests.phones import Phone
 from tests.phones.call import PhoneCall
 from tests.phones.message import user_of
 from tests.phones.registrar import Registrar
-from tests.sipp.program import Sipp
+from tests.sipp.program import Sipp, why_missing
 from tests.sipp.scenes import REGISTERS, RINGS, answering, load, refusing
 from tests.sipp.site import Place, Site
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.skipif(
-        shutil.which("sipp") is None or os.geteuid() != 0,
-        reason="SIPp plays captures through a raw socket: Debian's sip-tester, as root",
-    ),
+    pytest.mark.skipif(bool(why_missing()), reason=why_missing()),
 ]
 
 CUSTOMER = Place("127.0.0.33", 5099)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -13,15 +11,13 @@ from pathlib import Path
 import pytest
 
 from tests.phones import Call, Phone, Recording
+from tests.sipp.program import why_missing
 from tests.sipp.scenes import Check, callback, full, refused, retry
 from tests.sipp.site import Place, Site
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.skipif(
-        shutil.which("sipp") is None or os.geteuid() != 0,
-        reason="SIPp plays captures through a raw socket: Debian's sip-tester, as root",
-    ),
+    pytest.mark.skipif(bool(why_missing()), reason=why_missing()),
 ]
 
 CALLER_ID = "+18005550199"

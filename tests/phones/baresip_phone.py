@@ -40,7 +40,7 @@ SHOWN: Final = (
 _RELEASE_MS: Final = 60
 """The end of a key is sent three times, 20 ms apart, before the next may begin."""
 _TICK: Final = 0.020
-_AHEAD: Final = 3
+_AHEAD: Final = 8
 """Packets written before baresip needs them, against a stall of this process."""
 _CANNOT: Final = "baresip answers, rings with 180 or rejects with 486; a Phone does the rest"
 _GONE: Final = (baresip.StaleHandleError, baresip.AudioNotActive, baresip.AudioRestarted)
@@ -129,7 +129,7 @@ class Stack:
             except _GONE:
                 return
 
-        task = asyncio.create_task(act())
+        task = asyncio.create_task(act(), name="baresip action")
         self._work.add(task)
         task.add_done_callback(self._work.discard)
 

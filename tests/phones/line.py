@@ -15,7 +15,8 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from types import TracebackType
+from typing import Final, Protocol, Self
 
 from tests.phones.invite import Address, Invite
 from tests.phones.message import Message, NotSip, parameter, response
@@ -139,6 +140,17 @@ class Line:
         self.host, self.port = self._socket.getsockname()
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._socket, self._read)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
 
     def close(self) -> None:
         """Give the socket back; what was witnessed stays."""

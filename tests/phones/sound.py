@@ -211,6 +211,10 @@ class Recording:
         last = max(0, round((until - self.start) * RATE))
         return self.pcm[first:last]
 
+    def latest(self, seconds: float) -> Pcm:
+        """The samples at the end, at most so long: cheap to judge again and again."""
+        return self.pcm[-round(seconds * RATE) :]
+
     def save(self, path: Path) -> None:
         """Write a wave file."""
         with wave.open(str(path), "wb") as file:

@@ -7,6 +7,7 @@ import csv
 import os
 import secrets
 import shutil
+import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -52,8 +53,8 @@ class Outcome:
         return self.exit_code == 0 and self.failed == 0 and self.successful == self.created
 
 
-async def command(folder: Path, name: str) -> list[str]:
-    """The words that start SIPp.
+def command(folder: Path, name: str) -> list[str]:
+    """The words that start SIPp, on the host or in a container of this name.
 
     SIPp plays captures through a raw socket and so must be root (or in a container with NET_RAW).
 
@@ -63,15 +64,8 @@ async def command(folder: Path, name: str) -> list[str]:
     if shutil.which("sipp") and os.geteuid() == 0:
         return ["sipp"]
     if shutil.which("docker"):
-        asked = await asyncio.create_subprocess_exec(
-            "docker",
-            "image",
-            "inspect",
-            IMAGE,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        if await asked.wait() == 0:
+        asked = subprocess.run(["docker", "image", "inspect", IMAGE], capture_output=True)
+        if asked.returncode == 0:
             mounts = [f"{folder}:{folder}", f"{SCENARIOS}:{SCENARIOS}:ro"]
             volumes = [word for mount in mounts for word in ("-v", mount)]
             run = ["docker", "run", "--rm", "--name", name, "--network", "host"]
@@ -80,6 +74,15 @@ async def command(folder: Path, name: str) -> list[str]:
         f"SIPp was not found: install Debian's package sip-tester and run as root, or build the "
         f"image {IMAGE}"
     )
+
+
+def why_missing() -> str:
+    """Why SIPp cannot be run here; empty if it can."""
+    try:
+        command(Path.cwd(), "probe")
+    except NoSipp as error:
+        return str(error)
+    return ""
 
 
 class Sipp:
@@ -105,7 +108,7 @@ class Sipp:
 
     async def __aenter__(self) -> Self:
         self._folder.mkdir(parents=True, exist_ok=True)
-        start = await command(self._folder, self._name)
+        start = await asyncio.to_thread(command, self._folder, self._name)
         self._in_container = start[0] == "docker"
         files = ["-trace_err", "-error_file", str(self._folder / "errors.log")]
         files += ["-trace_stat", "-fd", "1", "-stf", str(self._folder / "stat.csv")]
