@@ -354,20 +354,16 @@ async def device_state(manager: Manager, endpoint: str) -> str:
 
 
 async def test_c9_a_redirected_call_goes_nowhere(pbx: Pbx) -> None:
-    async def stay(call: AgiCall) -> None:
-        await call.command("ANSWER")
-
-    contact = (("Contact", "<sip:+493012345@127.0.0.1>"),)
+    carrier = CARRIERS[0]
     async with (
         Manager(pbx.plan, pbx.plan.control_user) as manager,
-        AgiServer(pbx.plan, stay) as controller,
-        caller_phone(pbx.plan) as caller,
+        AgiServer(pbx.plan, to_bye) as controller,
+        Phone("Customer", number=NUMBER.number, address=(carrier.host, carrier.port)) as customer,
     ):
-        await caller.register()
-        caller.will(Reject(302, headers=contact))
+        customer.will(Reject(302))  # its Contact names a number of the site, which exists inbound
         await manager.ask(
             "Originate",
-            Channel="PJSIP/carla",
+            Channel=f"PJSIP/{customer.number}@{carrier.name}",
             ChannelId="k2-c1",
             Context="places",
             Exten="hold",
@@ -375,10 +371,11 @@ async def test_c9_a_redirected_call_goes_nowhere(pbx: Pbx) -> None:
             Async="true",
         )
         answer = await manager.event("OriginateResponse")
-        await caller.unregister()
+        ended = await manager.event("Hangup", Uniqueid="k2-c1")
 
     assert answer["Response"] == "Failure"
-    assert len(caller.invites) == 1
+    assert ended["TechCause"] == "302"
+    assert len(customer.invites) == 1
     assert controller.calls == []
 
 
