@@ -13,8 +13,8 @@ import stat
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from ivr.domain.errors import QueuebackError
 
@@ -155,7 +155,7 @@ class Settings(BaseSettings):
     @property
     def store_url(self) -> str:
         """The database."""
-        return self.database_url or f"sqlite+aiosqlite:///{self.state_dir.resolve()}/queueback.db"
+        return self.database_url or f"sqlite:///{self.state_dir.resolve()}/queueback.db"
 
     @property
     def pbx_dir(self) -> Path:
@@ -173,9 +173,10 @@ def load_settings() -> Settings:
     """Read the settings; on the first start, make the state directory and the secrets.
 
     Raises:
-        BadSettings: A file that holds secrets can be read by others, or cannot be written.
+        BadSettings: A setting has no good value, a secret is a placeholder, or the file that holds
+            the secrets can be read by others or cannot be used. Never carries a value.
     """
-    settings = Settings()
+    settings = _checked_settings()
     state = settings.state_dir
     try:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -205,6 +206,19 @@ def load_settings() -> Settings:
     )
 
 
+def _checked_settings() -> Settings:
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_input=False, include_context=False)
+        message = "\n".join(
+            f"IVR_{'__'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in faults
+        )
+    except SettingsError as error:
+        message = str(error)
+    raise BadSettings(message)
+
+
 def _make_secrets(path: Path) -> None:
     text = "".join(f"{name}={secrets.token_hex(SECRET_BYTES)}\n" for name in MADE_SECRETS)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -219,4 +233,10 @@ def _read(path: Path) -> dict[str, SecretStr]:
     if missing:
         message = f"{path} lacks {', '.join(missing)}: add them, or remove the file to make it anew"
         raise BadSettings(message)
+    for name, secret in found.items():
+        try:
+            _not_placeholder(secret)
+        except ValueError as error:
+            message = f"{path}: {name} {error}"
+            raise BadSettings(message) from None
     return found
