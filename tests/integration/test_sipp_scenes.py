@@ -94,15 +94,36 @@ async def test_attempts_too_close_together_are_found(tmp_path: Path) -> None:
     assert failed(checks) == ["attempts at least 60 s apart"]
 
 
-async def test_a_queue_that_takes_too_many_is_found(tmp_path: Path) -> None:
-    async def serve(desk: Phone) -> None:
-        for _ in range(2):
-            call = await desk.answered(within=10)
-            await call.heard.until(partial(ends, call), within=10)
-            call.hang_up()
+@asynccontextmanager
+async def a_queue(*, places: int) -> AsyncIterator[Phone]:
+    """Keeps so many callers waiting and sends the others away."""
 
-    async with Phone("site") as desk, asyncio.TaskGroup() as group:
-        group.create_task(serve(desk))
-        checks = await full(site(desk, tmp_path), 1, "202555", within=10)
+    async def serve(desk: Phone) -> None:
+        while True:
+            call = await desk.answered(within=20)
+            await call.heard.until(partial(pressed, call), within=10)
+            if len(desk.calls) > places:
+                call.hang_up(reason="Q.850;cause=34")
+
+    async with Phone("site") as desk:
+        serving = asyncio.create_task(serve(desk))
+        yield desk
+        serving.cancel()
+
+
+def pressed(call: Call, _: Recording) -> bool:
+    return call.digits == "2"
+
+
+async def test_a_full_queue_that_sends_the_last_away_passes(tmp_path: Path) -> None:
+    async with a_queue(places=1) as desk:
+        checks = await full(site(desk, tmp_path), 1, "100:2", patience=3, within=15)
+
+    assert failed(checks) == []
+
+
+async def test_a_queue_that_takes_too_many_is_found(tmp_path: Path) -> None:
+    async with a_queue(places=2) as desk:
+        checks = await full(site(desk, tmp_path), 1, "100:2", patience=3, within=15)
 
     assert failed(checks) == ["callers sent away as congested"]

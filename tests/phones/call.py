@@ -77,12 +77,17 @@ class PhoneCall(Call):
         self._reply(status, headers=headers)
         self._end(by_us=True)
 
-    def hang_up(self) -> None:
-        """End the call at any time: BYE, CANCEL, or a refusal while this phone rings."""
+    def hang_up(self, *, reason: str = "") -> None:
+        """End the call at any time: BYE, CANCEL, or a refusal while this phone rings.
+
+        Args:
+            reason: The Reason header of the BYE, such as ``Q.850;cause=34``.
+        """
         if self.state is CallState.ENDED:
             return
         if self.answered_at:
-            self._line.request(self._inside("BYE"), self._peer, lambda _: None)
+            said = (("Reason", reason),) if reason else ()
+            self._line.request(self._inside("BYE", said), self._peer, lambda _: None)
             self._end(by_us=True)
         elif self._server is not None:
             self.reject(603)

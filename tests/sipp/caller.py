@@ -16,8 +16,10 @@ from typing import Final
 from tests.sipp.capture import Press, capture, length_ms
 
 _TEMPLATE: Final = Path(__file__).parent / "scenarios" / "caller.xml.in"
-_PATIENCE_MS: Final = 60_000
-"""How long a caller stays on the line after the last key."""
+SAMPLE_KEYS: Final = "2500:1 2000:2 2000:{number}# 2500:1"
+"""Asks for a callback to another number than one's own, in the sample site's entry flow."""
+SAMPLE_WAIT_KEYS: Final = "2500:2"
+"""Waits in line there."""
 _MOST_BRANCHES: Final = 250
 
 
@@ -58,8 +60,14 @@ def split(callers: Sequence[Caller]) -> list[list[Caller]]:
     return [list(callers[first::runs]) for first in range(runs)]
 
 
-def write(folder: Path, callers: Sequence[Caller]) -> CallerFiles:
-    """Write the captures, the scenario and the injection file of one run, in order."""
+def write(folder: Path, callers: Sequence[Caller], *, patience_ms: int) -> CallerFiles:
+    """Write the captures, the scenario and the injection file of one run, in order.
+
+    Args:
+        folder: Where to.
+        callers: Who calls.
+        patience_ms: How long a caller stays on the line after the last key.
+    """
     order = {keys: place for place, keys in enumerate(dict.fromkeys(c.presses for c in callers))}
     for keys, place in order.items():
         (folder / f"{place}.pcap").write_bytes(capture(keys))
@@ -68,7 +76,7 @@ def write(folder: Path, callers: Sequence[Caller]) -> CallerFiles:
     text = Template(_TEMPLATE.read_text()).substitute(
         branches="\n".join(_BRANCH.format(place) for place in order.values()),
         captures="\n".join(_CAPTURE.format(place) for place in order.values()),
-        patience=longest + _PATIENCE_MS,
+        patience=longest + patience_ms,
     )
     scenario.write_text(text)
     injection = folder / "callers.csv"

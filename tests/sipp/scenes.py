@@ -23,6 +23,7 @@ from tests.sipp.trace import Traced
 
 RINGS: Final = SCENARIOS / "ring.xml"
 REGISTERS: Final = SCENARIOS / "register.xml"
+DIALS_CODE: Final = SCENARIOS / "dial_code.xml"
 _CONGESTION: Final = "cause=34"
 _ANY: Final = 1_000_000
 _SHIFT_MS: Final = 3_600_000
@@ -102,15 +103,26 @@ async def retry(
     ]
 
 
-async def full(site: Site, places: int, prefix: str, *, within: float) -> list[Check]:
-    """One caller more than the queue has places: the last is sent away with a fast busy."""
-    keyed = [Caller(number, presses(site.keys, number)) for number in numbers(places + 1, prefix)]
-    (outcome,) = await _call(site, keyed, 1.0, within=within, traced=True)
+async def full(
+    site: Site, places: int, keys: str, *, patience: float, within: float
+) -> list[Check]:
+    """One caller more than the queue has places: the last is sent away with a fast busy.
+
+    Args:
+        site: The installation.
+        places: How many callers the queue takes.
+        keys: What a caller presses to wait in it.
+        patience: How many seconds a caller then waits; the last must have come by then.
+        within: Seconds until all must be done.
+    """
+    callers = [Caller(number, presses(keys, number)) for number in numbers(places + 1, "202555")]
+    (outcome,) = await _call(site, callers, 1.0, within=within, patience=patience, traced=True)
     ends = [traced.message["Reason"] for traced in outcome.trace.received("BYE")]
-    busy = [_CONGESTION in reason for reason in ends]
+    congested = sum(_CONGESTION in reason for reason in ends)
     return [
-        _check("callers who were let go", len(ends), places + 1),
-        _check("callers sent away as congested", sum(busy), 1),
+        _check("callers who got through", outcome.successful, places + 1),
+        _check("callers sent away as congested", congested, 1),
+        _check("callers sent away for another reason", len(ends) - congested, 0),
     ]
 
 
@@ -148,7 +160,13 @@ def _at(place: Place) -> list[str]:
 
 
 async def _call(
-    site: Site, callers: Sequence[Caller], rate: float, *, within: float, traced: bool = False
+    site: Site,
+    callers: Sequence[Caller],
+    rate: float,
+    *,
+    within: float,
+    patience: float = 60,
+    traced: bool = False,
 ) -> list[Outcome]:
     """Run the callers, in several SIPps if one cannot hold their keys."""
     running: list[Sipp] = []
@@ -157,7 +175,7 @@ async def _call(
         for number, part in enumerate(runs):
             folder = site.folder / f"callers-{number}"
             folder.mkdir(parents=True, exist_ok=True)
-            files = write(folder, part)
+            files = write(folder, part, patience_ms=round(1000 * patience))
             place = Place(site.caller.host, site.caller.port + 2 * number)
             words = [str(site.target), "-s", site.did, *_at(place), "-inf", str(files.injection)]
             words += ["-m", str(len(part)), "-l", str(len(part))]
@@ -192,19 +210,22 @@ async def _agent(site: Site) -> AsyncIterator[None]:
         return
     account = site.agent
     words = [str(site.target), "-s", account.user, "-au", account.user, "-ap", account.secret]
-    register = Sipp(
-        site.folder / "register",
-        REGISTERS,
-        [*words, *_at(account.phone), "-m", "1"],
-    )
-    async with register:
-        outcome = await register.finish(within=10)
-    if not outcome.is_clean:
-        raise SceneFailed(f"the agent could not register: {outcome.failures} {outcome.errors}")
+    words += [*_at(account.phone), "-m", "1"]
+    await _one_call(site.folder / "register", REGISTERS, words)
+    if account.code:
+        code = site.folder / "code"
+        await _one_call(code, DIALS_CODE, [*words, "-key", "code", account.code])
     folder = site.folder / "agent"
     scenario = answering(folder, ring_ms=500, talk_ms=_SHIFT_MS)
     async with Sipp(folder, scenario, _at(account.phone)):
         yield
+
+
+async def _one_call(folder: Path, scenario: Path, words: Sequence[str]) -> None:
+    async with Sipp(folder, scenario, words) as sipp:
+        outcome = await sipp.finish(within=30)
+    if not outcome.is_clean:
+        raise SceneFailed(f"{scenario.stem}: {outcome.failures} {outcome.errors}")
 
 
 class SceneFailed(RuntimeError):

@@ -29,11 +29,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An agent's SIP account, and where its phone is."""
+    """An agent's SIP account, where its phone is, and the feature code that makes it available."""
 
     user: str
     secret: str
     phone: Place
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,92 @@
+"""All scenes against an installation of their own: the sample site on loopback.
+
+The sample is changed only where a scene would last too long or meet a limit: attempts follow each
+other sooner, the customer's phone rings 15 s, two callers fill the waiting line, and callbacks are
+not limited.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Final
+
+from tests.house import LOCAL, TRUNK_ADDRESS, House
+from tests.pbx import free_port
+from tests.sipp.caller import SAMPLE_KEYS, SAMPLE_WAIT_KEYS
+from tests.sipp.scenes import Check, callback, full, load, refused, retry
+from tests.sipp.site import Account, Place, Site
+
+AGENT: Final = "agent-anna"
+AVAILABLE: Final = "*81"
+PLACES: Final = 2
+SPACING: Final = 10
+ENTRY: Final = "local-entry.json"
+
+
+async def play(folder: Path, callers: int, rate: float) -> AsyncIterator[tuple[str, list[Check]]]:
+    """Play each scene, load last; yields its name and checks.
+
+    Args:
+        folder: Takes what SIPp writes.
+        callers: Callers of the load.
+        rate: Callers a second.
+    """
+    with tempfile.TemporaryDirectory() as state:
+        async with House(Path(state), change=_change, flows={ENTRY: _entry()}) as house:
+            house.trunk.close()  # SIPp takes the carrier's place
+            site = _site(house, folder)
+            yield "callback", await callback(site, "2025550176", within=60)
+            for number, status in (("2025550177", 486), ("2025550178", 404), ("2025550179", 603)):
+                yield f"code {status}", await refused(site, number, status, watch=20)
+            yield "retry", await retry(site, "2025550180", 2, SPACING, within=90)
+            yield (
+                "full queue",
+                await full(site, PLACES, SAMPLE_WAIT_KEYS, patience=10, within=60),
+            )
+            yield "load", await load(site, callers, rate, "202555", within=120 + callers / rate)
+            yield "load: what was kept", await _kept(house, callers)
+
+
+async def _kept(house: House, callers: int) -> list[Check]:
+    """Every caller has an open callback to the number that stood in From."""
+    contacts = [await house.contact(contact_id) for contact_id in await house.callback_ids()]
+    print(contacts[-1])
+    return [Check("callbacks", len(contacts) == callers, str(len(contacts)))]
+
+
+def _site(house: House, folder: Path) -> Site:
+    host, port = house.sip_server
+    phone = Place("127.0.0.1", free_port())
+    account: Any = house.accounts[AGENT]
+    return Site(
+        target=Place(host, port),
+        did=LOCAL,
+        caller=Place(TRUNK_ADDRESS, free_port()),
+        customer=Place(TRUNK_ADDRESS, house.trunk.port),
+        keys=SAMPLE_KEYS,
+        caller_id=LOCAL,
+        agent=Account(AGENT, account["secret"], phone, AVAILABLE),
+        folder=folder,
+    )
+
+
+def _change(data: dict[str, Any]) -> None:
+    data["site"] |= {"min_retry_delay_seconds": SPACING, "ring_customer_seconds": 15}
+    for queue in data["queues"]:
+        queue["max_contacts"] = PLACES if queue["name"] == "Sales" else 1_000_000
+
+
+def _entry() -> str:
+    """The sample's entry flow: one retry, soon."""
+    path = Path(__file__).parents[2] / "ivr" / "sample_site" / "flows" / ENTRY
+    flow = json.loads(path.read_text())
+    for action in flow["Actions"]:
+        if action["Type"] == "CreateCallbackContact":
+            action["Parameters"] |= {
+                "MaximumConnectionAttempts": "1",
+                "RetryDelaySeconds": str(SPACING),
+            }
+    return json.dumps(flow)
