@@ -207,7 +207,7 @@ SEPARATORS = ["", " ", "-", ".", "\N{EN DASH}", ") (", " / ", "\t", "\xa0"]
 
 
 @settings(
-    max_examples=200,
+    max_examples=100,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -326,7 +326,7 @@ around_spring = st.integers(0, 16 * 24 * 12).map(
 )
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(each=any_hours, at=around_spring)
 def test_next_open_is_open_and_nothing_before_it_is(each: HoursOfOperation, at: datetime) -> None:
     opening = each.next_open(at)

@@ -32,7 +32,10 @@ from tests.unit.domain.golden_numbers import GOLDEN, HOME, POLICY
 pytestmark = pytest.mark.unit
 
 FULL = os.environ.get("QUEUEBACK_FULL") == "1"
-STRINGS = settings(max_examples=100_000 if FULL else 1_000, deadline=None, derandomize=not FULL)
+TOGETHER = 5
+STRINGS = settings(
+    max_examples=(100_000 if FULL else 1_000) // TOGETHER, deadline=None, derandomize=not FULL
+)
 
 ANY_REGION = sorted(phonenumbers.SUPPORTED_REGIONS)
 OPEN_TYPES = {
@@ -386,8 +389,18 @@ keyed = st.one_of(
 
 
 @STRINGS
-@given(text=keyed, country=st.sampled_from(["DE", "US", "GB", "IT", "KR", "XX"]))
-def test_nothing_keyed_crashes_or_gets_a_forbidden_number_dialled(text: str, country: str) -> None:
+@given(
+    texts=st.lists(keyed, min_size=TOGETHER, max_size=TOGETHER),
+    country=st.sampled_from(["DE", "US", "GB", "IT", "KR", "XX"]),
+)
+def test_nothing_keyed_crashes_or_gets_a_forbidden_number_dialled(
+    texts: list[str], country: str
+) -> None:
+    for text in texts:
+        check_one(text, country)
+
+
+def check_one(text: str, country: str) -> None:
     for number in (
         parse_local(text, country),
         parse_international(text, country),
