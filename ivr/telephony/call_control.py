@@ -241,9 +241,7 @@ class AsteriskCallControl:
     async def reachable_phones(self) -> frozenset[Endpoint]:
         """SIP accounts that answer now; see the port."""
         self._need_up()
-        answer = await self._link.action(actions.show_contacts())
-        # Without any contact Asterisk answers "No Contacts found" as an error.
-        return snapshot.reachable_phones(answer.events)
+        return snapshot.reachable_phones((await self._ask(actions.device_states())).events)
 
     # --- events -------------------------------------------------------------------------------
     def _take(self, message: SafeMessage) -> None:

@@ -44,8 +44,7 @@ EVENTS: Final = (
     "FullyBooted",
     "OriginateResponse",
     "Hangup",
-    "Newstate",
-    "DialEnd",
+    "DialState",
     "UserEvent",
     "ConfbridgeJoin",
     "ConfbridgeLeave",
@@ -55,7 +54,11 @@ EVENTS: Final = (
     "AttendedTransfer",
     "ContactStatus",
 )
-"""What the controller hears; unfiltered events would cost it twice its own work per call."""
+"""What the controller hears; unfiltered events would cost it twice its own work per call.
+
+``DialState`` tells that a called phone rings, by 180 or by 183 with early media; ``Newstate`` would
+tell of 180 alone, and of every inbound call besides.
+"""
 
 _CALLER_QUALIFY_SECONDS: Final = 30
 _QUALIFY_TIMEOUT_SECONDS: Final = 2

@@ -322,18 +322,18 @@ async def test_live_legs_and_phones_are_read_from_the_switch(peer: AmiPeer, hous
         {**PJSIP, "ChannelState": "6", "Context": "places", "Exten": "room-k1"},
         {"Channel": "CBAnn/k1-00000001;1", "Uniqueid": "x", "ChannelState": "6"},
     )
-    peer.replies["PJSIPShowContacts"] = listing(
-        "ContactList",
-        {"Endpoint": "alice", "Status": "Reachable"},
-        {"Endpoint": "bob", "Status": "Unreachable"},
+    peer.replies["DeviceStateList"] = listing(
+        "DeviceStateChange",
+        {"Device": "PJSIP/alice", "State": "NOT_INUSE"},
+        {"Device": "PJSIP/bob-two", "State": "INUSE"},
+        {"Device": "PJSIP/carla", "State": "UNAVAILABLE"},
+        {"Device": "Queue:x", "State": "NOT_INUSE"},
     )
 
     assert await house.control.live_legs() == [
         LiveLeg(leg_id=LEG, place=room(ContactId("k1")), up=True)
     ]
-    assert await house.control.reachable_phones() == {"alice"}
-    peer.replies["PJSIPShowContacts"] = error("No Contacts found")
-    assert await house.control.reachable_phones() == frozenset()
+    assert await house.control.reachable_phones() == {"alice", "bob-two"}
 
 
 async def test_phone_that_goes_and_comes_is_told(peer: AmiPeer, house: House) -> None:

@@ -82,7 +82,7 @@ class AmiPeer:
             "Setvar": success(),
             "CoreStatus": core_status("09:00:00"),
             "CoreShowChannels": listing("CoreShowChannel"),
-            "PJSIPShowContacts": listing("ContactList"),
+            "DeviceStateList": listing("DeviceStateChange"),
         }
         self._changed = asyncio.Event()
         self._writer: asyncio.StreamWriter | None = None

@@ -238,12 +238,12 @@ class FastAgiServer:
         )
         self.port = server.sockets[0].getsockname()[1]
         self.listening.set()
-        try:
-            async with server:
+        async with server:
+            try:
                 await server.serve_forever()
-        finally:
-            self.listening.clear()
-            await application.end_all()
+            finally:
+                self.listening.clear()
+                await application.end_all()
 
     async def _hand_over(self, request: AgiRequest) -> None:
         try:

@@ -47,9 +47,9 @@ def core_show_channels() -> AmiAction:
     return AmiAction("CoreShowChannels")
 
 
-def show_contacts() -> AmiAction:
-    """Ask where every SIP account is registered, and whether it answers."""
-    return AmiAction("PJSIPShowContacts")
+def device_states() -> AmiAction:
+    """Ask which SIP accounts are there; ``PJSIPShowContacts`` would need more permissions."""
+    return AmiAction("DeviceStateList")
 
 
 def set_heartbeat(epoch_seconds: int) -> AmiAction:

@@ -12,7 +12,7 @@ from ivr.telephony.ami.translate import LEG_CHANNEL
 from ivr.telephony.dialplan import Context, place_named
 
 _UP: Final = "6"
-_ANSWERS: Final = frozenset({"reachable", "nonqualified", "unqualified"})
+_ABSENT: Final = frozenset({"UNAVAILABLE", "INVALID", "UNKNOWN", ""})
 
 
 def live_legs(channels: Iterable[SafeMessage]) -> list[LiveLeg]:
@@ -32,12 +32,12 @@ def live_legs(channels: Iterable[SafeMessage]) -> list[LiveLeg]:
     ]
 
 
-def reachable_phones(contacts: Iterable[SafeMessage]) -> frozenset[Endpoint]:
-    """SIP accounts with a contact that answers, from the list of ``PJSIPShowContacts``."""
+def reachable_phones(devices: Iterable[SafeMessage]) -> frozenset[Endpoint]:
+    """SIP accounts that answer, from the list of ``DeviceStateList``; trunks are among them."""
     return frozenset(
-        Endpoint(contact.text("Endpoint"))
-        for contact in contacts
-        if contact.text("Status").casefold() in _ANSWERS and contact.text("Endpoint")
+        Endpoint(device.text("Device").removeprefix(LEG_CHANNEL))
+        for device in devices
+        if device.text("Device").startswith(LEG_CHANNEL) and device.text("State") not in _ABSENT
     )
 
 
