@@ -68,7 +68,7 @@ class Centre:
             if value:
                 return
             assert self.now() < deadline, f"not so within {within} s"
-            await self.passes(0.05)
+            await self.passes(0.25)
 
     def agent_phone(self, endpoint: str) -> FakePhone:
         return self.switch.phone(endpoint)
@@ -125,6 +125,7 @@ async def running_centre(
     change: Change | None = None,
     limits: Limits | None = None,
     flows: Mapping[str, str] | None = None,
+    sweep: timedelta = timedelta(seconds=30),
 ) -> AsyncIterator[Centre]:
     """Start a centre on the sample site.
 
@@ -134,16 +135,18 @@ async def running_centre(
         change: Changes the content of ``site.yaml`` before it is applied.
         limits: Caps; generous by default.
         flows: Content of flow files to be replaced or added, by file name.
+        sweep: How often store and switch are compared.
     """
     site_folder = write_site(folder / "site", change=change, flows=flows)
     store = SqlStore("sqlite://")
     await store.open()
     try:
         async with FakeSwitch(clock) as switch, asyncio.TaskGroup() as group:
-            centre = await _start(clock, site_folder, store, switch, group, limits)
+            centre = await _start(clock, site_folder, store, switch, group, limits, sweep)
             yield centre
             for task in centre.tasks:
                 task.cancel()
+            centre.world.guests.dismiss()
     finally:
         await store.close()
 
@@ -155,6 +158,7 @@ async def _start(
     switch: FakeSwitch,
     group: asyncio.TaskGroup,
     limits: Limits | None,
+    sweep: timedelta,
 ) -> Centre:
     speech = FakeSpeech()
     await apply_site(site_folder, store, speech, now=clock.now())
@@ -177,7 +181,7 @@ async def _start(
         trunks=TrunkHealth(),
         failpoint=lambda _: None,
     )
-    centre = ContactCentre(world)
+    centre = ContactCentre(world, sweep=sweep)
     for endpoint in (ANNAS_PHONE, BENS_PHONE):
         switch.phone(endpoint)
     running = group.create_task(centre.run(), name="centre")

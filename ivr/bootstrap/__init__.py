@@ -96,8 +96,10 @@ async def _controller(settings: Settings) -> None:
             return
         try:
             async with asyncio.TaskGroup() as pillars:
-                tasks = await _pillars(pillars, settings, clock, store, speech)
+                guests = Guests(pillars)
+                tasks = await _pillars(pillars, guests, settings, clock, store, speech)
                 await stop.wait()
+                guests.dismiss()
                 for task in tasks:
                     task.cancel()
         finally:
@@ -106,6 +108,7 @@ async def _controller(settings: Settings) -> None:
 
 async def _pillars(
     group: asyncio.TaskGroup,
+    guests: Guests,
     settings: Settings,
     clock: Clock,
     store: SqlStore,
@@ -126,7 +129,6 @@ async def _pillars(
         sink=sink,
         trunks={},
     )
-    guests = group.create_task(_guest_house(), name="guests")
     world = World(
         clock=clock,
         store=store,
@@ -134,7 +136,7 @@ async def _pillars(
         speech=speech,
         site=site,
         limits=_limits(settings),
-        guests=Guests(group),
+        guests=guests,
         new_id=lambda: ContactId(str(uuid4())),
         router=Wake(),
         timers=Wake(),
@@ -183,12 +185,7 @@ async def _pillars(
         "api": server.serve(),
         "voice": speech.warm_up(site.now.language if site.is_set else "en-US"),
     }
-    return [guests, *(group.create_task(each, name=name) for name, each in work.items())]
-
-
-async def _guest_house() -> None:
-    """Keep the group open for guests until it is cancelled."""
-    await asyncio.Event().wait()
+    return [group.create_task(each, name=name) for name, each in work.items()]
 
 
 class _HttpServer(uvicorn.Server):

@@ -52,6 +52,8 @@ async def request_callback(world: World, contact: Contact, wish: CreateCallback)
     match outcome:
         case CallbackCreated(contact_id):
             note = Note("callback_requested", {"callback": contact_id, "number": mask(number)})
+            began = Note("callback_began", {"asked_by": contact.id, "queue": queue.name})
+            await world.store.note(contact_id, began, now=now)
         case CallbackKept(contact_id):
             note = Note("callback_kept", {"callback": contact_id, "number": mask(number)})
         case CallbackRefused():

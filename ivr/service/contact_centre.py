@@ -26,19 +26,23 @@ from ivr.service.world import World
 logger = logging.getLogger(__name__)
 
 SWEEP = timedelta(seconds=30)
-"""How often store and switch are compared though nothing seems to have happened."""
 
 
 class ContactCentre:
     """Everything that runs, and the doors to it.
+
+    Args:
+        world: Ports and bells.
+        sweep: How often store and switch are compared though nothing seems to have happened.
 
     Attributes:
         agents: Use cases of agents.
         callbacks: Use cases of callbacks.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, *, sweep: timedelta = SWEEP) -> None:
         self._world = world
+        self._sweep = sweep
         self._mailbox = Mailbox()
         self._compared = asyncio.Event()
         self._compare = Wake()
@@ -200,13 +204,15 @@ class ContactCentre:
             async with asyncio.TaskGroup() as group:
                 bell = group.create_task(self._compare.wait(), name="compare bell")
                 sweep = group.create_task(
-                    self._world.clock.sleep_until(self._world.clock.now() + SWEEP), name="sweep"
+                    self._world.clock.sleep_until(self._world.clock.now() + self._sweep), name="sweep"
                 )
                 await asyncio.wait({bell, sweep}, return_when=asyncio.FIRST_COMPLETED)
                 bell.cancel()
                 sweep.cancel()
-            await reconcile(self._world, self._mailbox, self._start)
-            self._compared.set()
+            done = await reconcile(self._world, self._mailbox, self._start)
+            if done and not self._compared.is_set():
+                self._compared.set()
+                logger.info("Store and switch are compared", extra={"event": "switch_compared"})
 
     async def _watch_phones(self) -> None:
         while True:

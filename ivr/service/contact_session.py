@@ -263,6 +263,8 @@ class ContactSession:
                 "cause": event.name.lower(),
             },
         )
+        if row.to is S.ENDED:
+            self.world.router.ring()  # its number may be dialled, its slot be taken
         refreshed = await store.contact(self.id)
         self.contact = refreshed or self.contact
         for command in row.commands:

@@ -41,6 +41,7 @@ async def queues(world: World) -> Sequence[Mapping[str, Any]]:
 async def agents(world: World) -> Sequence[Mapping[str, Any]]:
     """Every agent of the site with status and activity."""
     states = {state.agent_id: state for state in await world.store.agents()}
+    now = world.clock.now()
     shown = []
     for agent in world.site.now.agents:
         state = states.get(agent.id)
@@ -54,6 +55,7 @@ async def agents(world: World) -> Sequence[Mapping[str, Any]]:
                 "next_status": state.next_status,
                 "activity": state.activity.value,
                 "since": state.activity_since.isoformat(),
+                "since_seconds": round((now - state.activity_since).total_seconds()),
                 "contact_id": state.contact_id,
                 "phone": "registered" if state.reachable else "not registered",
                 "ready": state.is_ready,
@@ -65,18 +67,23 @@ async def agents(world: World) -> Sequence[Mapping[str, Any]]:
 def callback_row(open_callback: OpenCallback, world: World) -> Mapping[str, Any]:
     """A waiting callback, its number masked."""
     contact, callback = open_callback.contact, open_callback.callback
+    queue = world.site.now.find_queue(callback.queue_id)
+    now = world.clock.now()
     return {
         "id": contact.id,
         "number": mask(callback.number),
-        "queue": world.site.now.queue(callback.queue_id).name,
+        "queue": queue.name if queue else callback.queue_id,
         "state": contact.state.value,
         "place": open_callback.place,
         "place_at": contact.place_at.isoformat(),
         "requested_at": callback.created_at.isoformat(),
+        "waiting_seconds": round((now - contact.place_at).total_seconds()),
         "attempts_used": callback.attempts_used,
         "attempts_allowed": callback.retries + 1,
         "due_at": callback.due_at.isoformat(),
+        "due_in_seconds": round((callback.due_at - now).total_seconds()),
         "expires_at": callback.expires_at.isoformat(),
+        "expires_in_seconds": round((callback.expires_at - now).total_seconds()),
     }
 
 

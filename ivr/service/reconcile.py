@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 from ivr.domain.agent import BUSY_ACTIVITIES, AgentActivity
 from ivr.domain.contact import SERVING_STATES, Contact, ContactState
-from ivr.domain.errors import LinkDown
+from ivr.domain.errors import TelephonyError
 from ivr.domain.ids import ContactId, LegId
 from ivr.domain.leg import LegOutcome
 from ivr.ports.telephony import LiveLeg
@@ -26,19 +26,22 @@ logger = logging.getLogger(__name__)
 _OUR_LEG = re.compile(r"(?P<contact>.+)-[ac]\d+")
 
 
-async def reconcile(world: World, mailbox: Mailbox, start: Callable[[Contact], None]) -> None:
+async def reconcile(world: World, mailbox: Mailbox, start: Callable[[Contact], None]) -> bool:
     """Compare and repair.
 
     Args:
         world: Ports and bells.
         mailbox: Who has a session.
         start: Makes the session of a contact.
+
+    Returns:
+        Whether the switch could be asked.
     """
     try:
         live = await world.switch.live_legs()
         reachable = await world.switch.reachable_phones()
-    except LinkDown:
-        return
+    except TelephonyError:
+        return False
     now = world.clock.now()
     if world.site.is_set:
         for agent in world.site.now.agents:
@@ -56,6 +59,7 @@ async def reconcile(world: World, mailbox: Mailbox, start: Callable[[Contact], N
     await _hang_up_orphans(world, mailbox, live)
     world.router.ring()
     world.timers.ring()
+    return True
 
 
 def _is_on_a_line(contact: Contact) -> bool:
@@ -99,5 +103,5 @@ async def _hang_up_orphans(world: World, mailbox: Mailbox, live: Sequence[LiveLe
         )
         try:
             await world.switch.hang_up(LegId(leg.leg_id))
-        except LinkDown:
+        except TelephonyError:
             return

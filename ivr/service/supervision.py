@@ -19,10 +19,19 @@ class Guests:
 
     def __init__(self, group: asyncio.TaskGroup) -> None:
         self._group = group
+        self._present: set[asyncio.Task[None]] = set()
 
     def admit(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run work to its end; a failure is logged with the guest's name and goes no further."""
-        return self._group.create_task(self._guard(name, work), name=name)
+        task = self._group.create_task(self._guard(name, work), name=name)
+        self._present.add(task)
+        task.add_done_callback(self._present.discard)
+        return task
+
+    def dismiss(self) -> None:
+        """Cancel everybody: the house closes."""
+        for task in self._present:
+            task.cancel()
 
     async def _guard(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         try:
