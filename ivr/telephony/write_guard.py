@@ -20,7 +20,8 @@ AGI_LINE_LIMIT: Final = 8191
 AMI_LINE_LIMIT: Final = 1024
 AMI_HEADER_LIMIT: Final = 128
 
-_FORBIDDEN = re.compile(r"[\r\n\0]")
+_FORBIDDEN = re.compile("[\r\n\0\ud800-\udfff]")
+"""Surrogates are no characters: they cannot be encoded."""
 _HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}", re.ASCII)
 _VARIABLE_NAME = re.compile(
     r"_{0,2}[A-Za-z][A-Za-z0-9_]{0,63}|PJSIP_HEADER\(add,[A-Za-z][A-Za-z-]{0,63}\)", re.ASCII

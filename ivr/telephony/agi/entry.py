@@ -6,6 +6,7 @@ stands twice is forged: a line break in a caller's name would begin one.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from ivr.domain.ids import LegId
@@ -13,6 +14,7 @@ from ivr.ports.telephony import Entry
 from ivr.telephony.ami.translate import LEG_CHANNEL
 from ivr.telephony.dialplan import ScriptArgument
 
+_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 _NOT_GIVEN: Final = frozenset({"", "unknown", "anonymous"})
 _PRESENTATION_WITHHELD: Final = 0x60
 """Bits of ``agi_callingpres`` (Q.931 octet 3a): anything but "allowed"."""
@@ -81,4 +83,4 @@ def _given(text: str) -> str | None:
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() else 0
+    return int(text) if _NUMBER.fullmatch(text) else 0

@@ -39,6 +39,7 @@ from ivr.telephony.dialplan import UserEvent
 
 LEG_CHANNEL: Final = "PJSIP/"
 _FORGET_AFTER: Final = 1000
+_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 _SIP_CODE = re.compile(r"\b[1-6]\d\d\b", re.ASCII)
 _RINGING_STATES: Final = frozenset({"5"})
 _RINGING_DIAL_STATES: Final = frozenset({"RINGING", "PROGRESS"})
@@ -133,7 +134,7 @@ def _is_leg(message: SafeMessage) -> bool:
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() else 0
+    return int(text) if _NUMBER.fullmatch(text) else 0
 
 
 class Legs:
