@@ -17,7 +17,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo up down test test-full sipp lint bench lock venv engine compose images clean
+.PHONY: help demo up down test test-full sipp lint bench lock venv engine images clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,8 +25,8 @@ help: ## say what there is
 demo: images ## play the main job with real SIP phones on a real Asterisk, and check what each hears
 	@$(PY) -m tests.demo $(ARGS)
 
-up: compose ## run the sample contact centre in containers
-	@docker/build.sh asterisk controller
+up: engine ## run the sample contact centre in containers
+	@docker/build.sh asterisk controller$(if $(findstring postgres,$(COMPOSE_PROFILES)), tools)
 	@docker/up.sh
 
 down: ## stop it; its state stays
@@ -64,9 +64,6 @@ $(READY): requirements.lock pyproject.toml
 
 engine:
 	@docker/engine.sh
-
-compose:
-	@docker/engine.sh --compose
 
 images: venv engine
 	@docker/build.sh asterisk tools

@@ -157,7 +157,7 @@ if [[ ${1:-} == --fresh ]]; then
 fi
 (($#)) || set -- asterisk controller tools
 for name in "$@"; do
-    [[ -f $ROOT/docker/$name/Dockerfile ]] || fail "there is no image '$name'"
+    [[ $name == base || -f $ROOT/docker/$name/Dockerfile ]] || fail "there is no image '$name'"
 done
 
 mkdir -p "$CONTEXTS"
@@ -165,4 +165,4 @@ mkdir -p "$CONTEXTS"
 exec 9>"$CONTEXTS/lock"
 flock 9
 ensure_base
-for name in "$@"; do ensure "$name"; done
+for name in "$@"; do [[ $name == base ]] || ensure "$name"; done

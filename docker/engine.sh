@@ -1,9 +1,7 @@
 #!/usr/bin/env bash
 # Make sure that a container engine answers. Safe to run at any time, as often as you like.
 #
-#   docker/engine.sh             find a running engine; as root on Debian install and start one
-#   docker/engine.sh --compose   the same, and Compose v2 as well
-#
+# It finds a running engine, or as root on Debian installs and starts one, or says what to install.
 # A docker client alone is not an engine: what counts is that `docker info` reaches a server.
 set -euo pipefail
 
@@ -123,17 +121,5 @@ have_engine() {
     start_engine
 }
 
-have_compose() {
-    if docker compose version >/dev/null 2>&1; then return; fi
-    if ! may_install; then
-        fail "the Docker Compose plugin (v2) is missing." \
-            "Install 'docker-compose-plugin' or 'docker-compose-v2' of your distribution."
-    fi
-    bash "$(dirname "$0")/compose-plugin.sh"
-    docker compose version >/dev/null 2>&1 || fail "docker compose still does not answer." \
-        "Install the Docker Compose plugin (v2) by hand."
-}
-
 have_engine
-[[ ${1:-} != --compose ]] || have_compose
 say "docker $(docker version --format '{{.Server.Version}}') answers"
