@@ -21,7 +21,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-TOOLS_IMAGE = "queueback-tools"
+TOOLS_IMAGE = "queueback-tools:dev"
 _OWNER = "queueback"
 _START_SECONDS = 60.0
 _SETTINGS = ("fsync=off", "full_page_writes=off", "listen_addresses=", "max_connections=60")

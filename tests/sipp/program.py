@@ -17,7 +17,7 @@ from typing import Final, Self
 
 from tests.sipp.trace import Trace
 
-IMAGE: Final = "queueback-tools"
+IMAGE: Final = "queueback-tools:dev"
 SCENARIOS: Final = Path(__file__).parent / "scenarios"
 _GRACE_SECONDS: Final = 15
 _LOOK_SECONDS: Final = 0.5
