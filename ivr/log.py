@@ -25,7 +25,7 @@ from types import MappingProxyType
 from typing import Any, TextIO
 
 from ivr.domain.errors import QueuebackError
-from ivr.domain.phone_number import mask
+from ivr.domain.phone_number import mask_in
 
 ID_FIELDS = frozenset({"contact_id", "leg_id", "agent_id", "queue_id", "flow_id", "action_id"})
 """Fields that hold our own identifiers, which may be long runs of digits and are no numbers."""
@@ -38,8 +38,6 @@ _SECRET_IN_TEXT = re.compile(
     r"""("[^"]*"|'[^']*'|[^\s,;&]+)""",
     re.IGNORECASE,
 )
-_DASHES = "\u2010-\u2015"
-_NUMBER = re.compile(rf"\+?\(?\d(?:[ \t\xa0().\-/{_DASHES}]{{0,3}}\d){{6,}}")
 _SHORTEST_NUMBER = 1_000_000  # seven digits
 _RECORD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -129,7 +127,7 @@ class _LineFormatter(logging.Formatter):
         for secret in self._secrets:
             text = text.replace(secret, _HIDDEN)
         text = _SECRET_IN_TEXT.sub(rf"\1{_HIDDEN}", text)
-        return _NUMBER.sub(lambda found: mask(found.group()), text)
+        return mask_in(text)
 
     def _field(self, name: str, value: object) -> object:
         if name in ID_FIELDS:

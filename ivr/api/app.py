@@ -42,7 +42,7 @@ def create_app(
     app = FastAPI(title="Queueback", version="1", docs_url=None, redoc_url=None)
     errors.install(app)
 
-    def authorised(authorization: Annotated[str, Header()] = "") -> None:
+    async def authorised(authorization: Annotated[str, Header()] = "") -> None:
         expected = f"Bearer {token.get_secret_value()}"
         if not secrets.compare_digest(authorization.encode(), expected.encode()):
             raise HTTPException(401, "the token is missing or wrong")

@@ -7,6 +7,7 @@ callers, so whatever a terminal could take for a command is replaced.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -107,8 +108,7 @@ def _cell(value: Any) -> Text:
 def _draw(table: Table) -> None:
     from rich.console import Console
 
-    stream = click.get_text_stream("stdout")
-    console = Console(file=stream, width=None if stream.isatty() else WIDTH_OF_FILES)
+    console = Console(width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
     with console.capture() as drawn:
         console.print(table)
     for line in drawn.get().splitlines():

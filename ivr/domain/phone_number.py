@@ -30,6 +30,8 @@ _BEYOND_E164 = re.compile(r"\+[1-9][0-9]{15,}")
 _KEYED = re.compile(r"[0-9]{1,24}")  # a number and the longest international prefix
 _WRITTEN = re.compile(r"\+?[0-9 ()./-]{1,40}")
 _SEPARATORS = re.compile(r"[ ()./-]")
+_DASHES = "\u2010-\u2015"
+_IN_TEXT = re.compile(rf"\+?\(?\d(?:[ \t\xa0().\-/{_DASHES}]{{0,3}}\d){{6,}}")
 _LONGEST_SHORT_CODE = 6
 _BULLET = "•"
 
@@ -244,6 +246,11 @@ def mask(number: str) -> str:
     rest = digits[len(code) :]
     shown = rest[-2:] if len(rest) >= 6 else ""
     return (f"+{code}" if code else "") + _BULLET * max(1, len(rest) - len(shown)) + shown
+
+
+def mask_in(text: str) -> str:
+    """Hide every number in a text: whatever has seven digits or more, separators between them."""
+    return _IN_TEXT.sub(lambda found: mask(found.group()), text)
 
 
 def spoken_groups(number: E164, country: str | None = None) -> tuple[str, ...]:

@@ -10,8 +10,11 @@ from ivr.domain.callback import Attempt, Callback
 from ivr.domain.contact import Contact
 from ivr.domain.errors import NotFound
 from ivr.domain.ids import AgentId, QueueId
-from ivr.domain.phone_number import mask
+from ivr.domain.phone_number import mask, mask_in
 from ivr.domain.site import Site
+
+OPEN_CALLBACK_ID = "ivr_open_callback_id"
+"""The attribute that holds a contact's id, which may look like a number in places."""
 
 
 def contact_record(
@@ -36,7 +39,7 @@ def contact_record(
         "CustomerEndpoint": _endpoint(contact.customer_number),
         "SystemEndpoint": _endpoint(contact.system_number),
         "AgentConnectionAttempts": contact.agent_attempts,
-        "Attributes": dict(contact.attributes),
+        "Attributes": _attributes(contact),
         "Queue": _queue(contact, site),
         "Agent": _agent(contact, site),
         "ivr": {
@@ -45,6 +48,14 @@ def contact_record(
             "WaitDuration": _seconds(contact.initiated_at, contact.dequeued_at),
             "Callback": _callback(callback, attempts),
         },
+    }
+
+
+def _attributes(contact: Contact) -> Mapping[str, str]:
+    """What flows have set, every number in it hidden; an id of ours is no number."""
+    return {
+        name: value if name == OPEN_CALLBACK_ID else mask_in(value)
+        for name, value in contact.attributes.items()
     }
 
 
