@@ -44,6 +44,7 @@ from ivr.ports.telephony import (
 )
 from ivr.telephony.agi.server import FastAgiServer
 from ivr.telephony.call_control import AsteriskCallControl, TrunkLine
+from ivr.telephony.doctor import examine
 from tests.hearing.tones import AGENT, CUSTOMER, HERTZ, SILENCE, listen
 from tests.pbx import Pbx, free_port, loopback_plan
 from tests.phones import Answer, Ignore, Line, Phone, Policy, Reject, Ring, tone
@@ -550,3 +551,35 @@ async def test_restarted_switch_is_told(pbx: Pbx) -> None:
 
         assert await edge.control.live_legs() == []
         assert LegEnded(leg, normal=True) not in edge.events
+
+
+async def test_doctor_finds_the_shipped_switch_in_order(pbx: Pbx) -> None:
+    user = pbx.plan.control_user
+
+    def ask(secret: str) -> list[tuple[str, bool]]:
+        found = examine(
+            pbx.plan.ami_address,
+            pbx.plan.ami_port,
+            username=user.name,
+            secret=secret,
+            phones=[ANNA.endpoint],
+        )
+        return [(finding.subject, finding.ok) for finding in found]
+
+    async with an_edge(pbx.plan) as edge, an_agent(pbx.plan):
+        await edge.phone_is(ANNA.endpoint, reachable=True)
+        found = await asyncio.to_thread(ask, user.secret)
+
+        assert found == [
+            (subject, True)
+            for subject in (
+                "connection",
+                "version",
+                "permissions",
+                "dialplan",
+                "heartbeat",
+                "phone",
+                "legs",
+            )
+        ]
+        assert await asyncio.to_thread(ask, "wrong-secret") == [("connection", False)]
