@@ -67,15 +67,8 @@ def choose_status(
         _become_idle(connection, agent, now=now, keep_idle_since=False)
     elif ready and agent.status_kind is not StatusKind.ROUTABLE:
         _set(connection, agent_id, {"idle_since": now})
-    chosen: dict[str, Any] = {
-        "status": status,
-        "status_kind": kind,
-        "next_status": None,
-        "next_status_kind": None,
-    }
-    if agent.status != status:
-        chosen["status_since"] = now
-    _set(connection, agent_id, chosen)
+    since = agent.status_since if agent.status == status else now
+    _set(connection, agent_id, _status(status, kind, since))
     return _existing(connection, agent_id)
 
 
@@ -107,6 +100,7 @@ def move(
         return False
     if activity is AgentActivity.IDLE:
         _become_idle(connection, agent, now=now, keep_idle_since=keep_idle_since)
+        _apply_next_status(connection, agent, now=now)
         return True
     changes: dict[str, Any] = {"activity": activity, "activity_since": now, "acw_until": None}
     timers.clear(connection, TimerKind.ACW_ENDS, agent_id)
@@ -133,13 +127,14 @@ def end_acw(connection: Connection, agent_id: AgentId, *, now: datetime) -> bool
     if agent is None:
         return False
     _become_idle(connection, agent, now=now, keep_idle_since=False)
+    _apply_next_status(connection, agent, now=now)
     return True
 
 
 def _become_idle(
     connection: Connection, agent: Row[Any], *, now: datetime, keep_idle_since: bool
 ) -> None:
-    """Let go of the contact, apply the next status and be free for the next contact."""
+    """Let go of the contact and be free for the next one."""
     changes: dict[str, Any] = {
         "activity": AgentActivity.IDLE,
         "activity_since": now,
@@ -148,18 +143,26 @@ def _become_idle(
     }
     if not keep_idle_since:
         changes["idle_since"] = now
-    if agent.next_status is not None:
-        changes |= {
-            "status": agent.next_status,
-            "status_kind": agent.next_status_kind,
-            "status_since": now,
-            "next_status": None,
-            "next_status_kind": None,
-        }
     _set(connection, agent.agent_id, changes)
     if agent.activity is _ACW:
         timers.clear(connection, TimerKind.ACW_ENDS, agent.agent_id)
         _date_contact(connection, agent.contact_id, "acw_ended_at", now)
+
+
+def _apply_next_status(connection: Connection, agent: Row[Any], *, now: datetime) -> None:
+    if agent.next_status is not None:
+        changes = _status(agent.next_status, agent.next_status_kind, now)
+        _set(connection, agent.agent_id, changes)
+
+
+def _status(status: str, kind: StatusKind, since: datetime) -> dict[str, Any]:
+    return {
+        "status": status,
+        "status_kind": kind,
+        "status_since": since,
+        "next_status": None,
+        "next_status_kind": None,
+    }
 
 
 def _date_contact(connection: Connection, contact_id: ContactId, field: str, now: datetime) -> None:

@@ -33,6 +33,8 @@ from ivr.store.schema import agents, attempts, callbacks, contacts
 
 _MINUTE = timedelta(minutes=1)
 _COLUMNS = columns_of(attempts, Attempt)
+_NO_NEWS = frozenset({LegOutcome.CANCELLED, LegOutcome.UNKNOWN})
+"""Outcomes that do not tell whether our side works."""
 
 
 def customer_called(contact: FromClause = contacts) -> ColumnElement[bool]:
@@ -117,7 +119,7 @@ def end(
 ) -> Callback:
     """Close an attempt once, and count it on its callback, which is returned.
 
-    Failures of our own side are counted in a row; a cancelled dial says nothing about them.
+    Failures of our own side are counted in a row.
 
     Raises:
         NotFound: No attempt has this leg.
@@ -134,7 +136,7 @@ def end(
         counts: dict[str, Any] = {"attempts_used": callbacks.c.attempts_used + int(counted)}
         if outcome is LegOutcome.NETWORK_FAILURE:
             counts["network_failures"] = callbacks.c.network_failures + 1
-        elif outcome is not LegOutcome.CANCELLED:
+        elif outcome not in _NO_NEWS:
             counts["network_failures"] = 0
         connection.execute(
             update(callbacks).where(callbacks.c.contact_id == contact_id).values(counts)

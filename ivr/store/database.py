@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Protocol, TypeVar
+from functools import cache
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from sqlalchemy import Connection, create_engine, select
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import NullPool
 
 from ivr.domain.errors import StoreError
-from ivr.store import sqlite
+from ivr.store import migration, sqlite
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -36,8 +37,8 @@ _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 class Database(Protocol):
     """Runs work in transactions; every failure of the database is a ``StoreError``."""
 
-    async def check(self) -> None:
-        """Make sure that it answers and is whole."""
+    async def prepare(self) -> None:
+        """Make sure that it answers and is whole, and bring its schema up to date."""
         ...
 
     async def read(self, work: Work[T]) -> T:
@@ -145,22 +146,42 @@ class _ServedDatabase:
         self._engine = engine
         self._turn = asyncio.Lock()
 
-    async def check(self) -> None:
+    async def prepare(self) -> None:
         await self.read(self._check)
+        await self.write(migration.upgrade, durable=True)
 
     async def read(self, work: Work[T]) -> T:
         with failures("reading failed"):
-            async with self._reader.begin() as connection:
-                return await connection.run_sync(work)
+            return await _finish(_transact(self._reader, work))
 
     async def write(self, work: Work[T], *, durable: bool) -> T:
         engine = self._durable_writer if durable else self._writer
         with failures("writing failed"):
-            async with self._turn, engine.begin() as connection:
-                return await connection.run_sync(work)
+            async with self._turn:
+                return await _finish(_transact(engine, work))
 
     async def close(self) -> None:
         await self._engine.dispose()
+
+
+async def _transact(engine: AsyncEngine, work: Work[T]) -> T:
+    async with engine.begin() as connection:
+        return await connection.run_sync(work)
+
+
+async def _finish(transaction: Coroutine[Any, Any, T]) -> T:
+    """Run a transaction to its end, even if the caller is cancelled meanwhile.
+
+    Interrupted, it would cost its connection, and the next one would find the database locked.
+    """
+    task = asyncio.create_task(transaction, name="database transaction")
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        if not task.cancelled():
+            task.exception()
+        raise
 
 
 class _MemoryDatabase:
@@ -169,25 +190,40 @@ class _MemoryDatabase:
     It never waits, so that virtual time stands still while it works.
     """
 
-    def __init__(self) -> None:
-        self._engine: Engine = create_engine(
-            "sqlite://",
-            hide_parameters=True,
-            poolclass=StaticPool,
-            connect_args={"check_same_thread": False},
-        )
-        sqlite.listen(self._engine)
+    _blank: ClassVar[bytes | None] = None
+    """An empty database with its schema, made once: tests open hundreds."""
 
-    async def check(self) -> None:
-        await self.read(sqlite.check)
+    def __init__(self) -> None:
+        self._connection = _memory_engine().connect()
+
+    async def prepare(self) -> None:
+        driver: Any = self._connection.connection.driver_connection
+        if _MemoryDatabase._blank is None:
+            await self.write(migration.upgrade, durable=False)
+            _MemoryDatabase._blank = driver.serialize()
+        else:
+            driver.deserialize(_MemoryDatabase._blank)
 
     async def read(self, work: Work[T]) -> T:
-        with failures("reading failed"), self._engine.begin() as connection:
-            return work(connection)
+        with failures("reading failed"), self._connection.begin():
+            return work(self._connection)
 
     async def write(self, work: Work[T], *, durable: bool) -> T:
-        with failures("writing failed"), self._engine.begin() as connection:
-            return work(connection)
+        with failures("writing failed"), self._connection.begin():
+            return work(self._connection)
 
     async def close(self) -> None:
-        self._engine.dispose()
+        self._connection.close()
+
+
+@cache
+def _memory_engine() -> Engine:
+    """One engine, so that statements are compiled once; each of its connections is a database."""
+    engine = create_engine(
+        "sqlite://",
+        hide_parameters=True,
+        poolclass=NullPool,
+        connect_args={"check_same_thread": False},
+    )
+    sqlite.listen(engine)
+    return engine

@@ -18,6 +18,8 @@ _ADVISORY_LOCK = 7_165_343_927
 def upgrade(connection: Connection) -> None:
     """Run the revisions that are missing; there is no way back down.
 
+    Something is written even if none is, so that a read-only database is found out at once.
+
     Raises:
         StoreError: The database was written by a newer version of this program.
     """
@@ -29,6 +31,7 @@ def upgrade(connection: Connection) -> None:
     scripts = ScriptDirectory.from_config(config)
     current = MigrationContext.configure(connection).get_current_heads()
     if set(current) == set(scripts.get_heads()):
+        connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
         return
     try:
         scripts.get_revisions(current)

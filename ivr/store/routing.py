@@ -73,6 +73,8 @@ def claim(
             )
             .returning(contacts.c.agent_attempts)
         )
+        if offer is None:
+            return None
         reserved = connection.execute(
             update(agents)
             .where(
@@ -84,7 +86,7 @@ def claim(
             )
             .values(activity=AgentActivity.OFFERED, activity_since=now, contact_id=contact_id)
         )
-        if offer is None or reserved.rowcount == 0:
+        if reserved.rowcount == 0:
             both.rollback()
             return None
     journal.append(connection, contact_id, notes, at=now)

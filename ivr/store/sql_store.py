@@ -43,7 +43,6 @@ from ivr.store import (
     contacts,
     journal,
     lease,
-    migration,
     routing,
     site,
     timers,
@@ -72,8 +71,7 @@ class SqlStore:
     async def open(self) -> None:
         database = connect(self._url)
         try:
-            await database.check()
-            await database.write(migration.upgrade, durable=True)
+            await database.prepare()
         except StoreError as error:
             await database.close()
             raise StoreError(f"database {describe(self._url)}: {error}") from error
