@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.phones import Phone
+from tests.phones import Line, Phone
 from tests.phones.call import PhoneCall
-from tests.phones.message import user_of
+from tests.phones.message import request, user_of
 from tests.phones.registrar import Registrar
 from tests.sipp.program import Sipp, why_missing
 from tests.sipp.scenes import REGISTERS, RINGS, answering, load, refusing
@@ -129,3 +129,26 @@ async def test_a_wrong_secret_of_an_agent_is_a_failed_run(tmp_path: Path) -> Non
     registrar.close()
     assert (outcome.is_clean, outcome.failed) == (False, 1)
     assert outcome.failures == {"FailedUnexpectedMessage": 1}
+
+
+@pytest.mark.parametrize("kind", ["answers", "rings", "refuses"])
+async def test_a_phone_that_is_asked_whether_it_is_there_says_so(tmp_path: Path, kind: str) -> None:
+    scenarios = {
+        "answers": answering(tmp_path, ring_ms=0, talk_ms=100),
+        "rings": RINGS,
+        "refuses": refusing(tmp_path, 603),
+    }
+    async with Line() as line, Sipp(tmp_path, scenarios[kind], AT) as sipp:
+        headers = [
+            ("Via", line.new_branch()),
+            ("From", "<sip:pbx@127.0.0.1>;tag=1"),
+            ("To", f"<sip:sipp@{CUSTOMER}>"),
+            ("Call-ID", "options-1"),
+            ("CSeq", "1 OPTIONS"),
+        ]
+        options = request("OPTIONS", f"sip:sipp@{CUSTOMER}", headers)
+        answer = await line.ask(options, (CUSTOMER.host, CUSTOMER.port))
+        outcome = await sipp.finish(within=5)
+
+    assert answer.status == 200
+    assert outcome.is_clean

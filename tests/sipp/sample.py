@@ -8,8 +8,10 @@ not limited.
 from __future__ import annotations
 
 import json
+import sqlite3
 import tempfile
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +25,13 @@ AGENT: Final = "agent-anna"
 AVAILABLE: Final = "*81"
 PLACES: Final = 2
 SPACING: Final = 10
+_OPEN: Final = """
+    SELECT callbacks.number, asked.customer_number
+    FROM callbacks
+    JOIN contacts ON contacts.id = callbacks.contact_id
+    JOIN contacts AS asked ON asked.id = contacts.previous_id
+    WHERE callbacks.result IS NULL
+"""
 ENTRY: Final = "local-entry.json"
 
 
@@ -47,14 +56,18 @@ async def play(folder: Path, callers: int, rate: float) -> AsyncIterator[tuple[s
                 await full(site, PLACES, SAMPLE_WAIT_KEYS, patience=10, within=60),
             )
             yield "load", await load(site, callers, rate, "202555", within=120 + callers / rate)
-            yield "load: what was kept", await _kept(house, callers)
+            yield "load: what was kept", _kept(house, callers)
 
 
-async def _kept(house: House, callers: int) -> list[Check]:
-    """Every caller has an open callback to the number that stood in From."""
-    contacts = [await house.contact(contact_id) for contact_id in await house.callback_ids()]
-    print(contacts[-1])
-    return [Check("callbacks", len(contacts) == callers, str(len(contacts)))]
+def _kept(house: House, callers: int) -> list[Check]:
+    """Every caller has an open callback to the number keyed, which also stood in From."""
+    with closing(sqlite3.connect(house.state / "queueback.db")) as database:
+        rows = database.execute(_OPEN).fetchall()
+    wrong = [row for row in rows if row[0] != f"+1{row[1].removeprefix('+1')}"]
+    return [
+        Check("open callbacks", len(rows) == callers, f"{len(rows)} of {callers}"),
+        Check("callbacks to another number than keyed", not wrong, str(len(wrong))),
+    ]
 
 
 def _site(house: House, folder: Path) -> Site:

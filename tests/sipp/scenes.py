@@ -65,10 +65,10 @@ async def load(site: Site, count: int, rate: float, prefix: str, *, within: floa
 
 async def callback(site: Site, number: str, *, within: float) -> list[Check]:
     """A caller leaves a number, the agent accepts, the customer is rung once and answers."""
-    scenario = answering(site.folder / "customer", ring_ms=500, talk_ms=2000)
+    scenario = answering(site.folder / "customer", ring_ms=500, talk_ms=8000)
     async with _agent(site), _customer(site, "customer", scenario) as customer:
         await _leave(site, number)
-        await customer.wait(lambda outcome: outcome.successful > 0, within=within)
+        await customer.wait(lambda outcome: outcome.trace.has_ended(), within=within)
         outcome = customer.outcome()
     calls = outcome.trace.invites()
     return [

@@ -62,6 +62,13 @@ class Trace:
             first.setdefault(f"{message['Call-ID']} {message['CSeq']}", traced)
         return list(first.values())
 
+    def has_ended(self) -> bool:
+        """Whether a call was hung up, by either side."""
+        return any(
+            traced.message.is_response and traced.message.method == "BYE"
+            for traced in self.messages
+        )
+
     def invites(self) -> list[Traced]:
         """INVITEs for new calls."""
         return [traced for traced in self.received("INVITE") if ";tag=" not in traced.message["To"]]
