@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -39,44 +39,19 @@ from ivr.ports.telephony import (
 )
 from ivr.testing.fake_phone import HANGS_UP
 from ivr.testing.fake_switch import Called, FakeSwitch, HungUp, Moved
+from tests.virtual_time import START, VirtualClock, run_virtual
 
 pytestmark = pytest.mark.unit
 
-START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 CONTACT = ContactId("k1")
 LEG = LegId("k1-c1")
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop that jumps to the next timer when nothing else is to be done."""
-
-    elapsed = 0.0
-
-    def time(self) -> float:
-        return self.elapsed
-
-    def _run_once(self) -> None:
-        if not self._ready and self._scheduled:  # type: ignore[attr-defined]
-            self.elapsed = max(self.elapsed, self._scheduled[0]._when)  # type: ignore[attr-defined]
-        super()._run_once()  # type: ignore[misc]
-
-
-class LoopClock:
-    def now(self) -> datetime:
-        return START + timedelta(seconds=asyncio.get_running_loop().time())
-
-    async def sleep_until(self, when: datetime) -> None:
-        woken = asyncio.Event()
-        delay = (when - self.now()).total_seconds()
-        asyncio.get_running_loop().call_later(max(delay, 0), woken.set)
-        await woken.wait()
 
 
 class World:
     """A switch with a controller that records its events."""
 
     def __init__(self, handler: Callable[[Participant], Coroutine[Any, Any, None]]) -> None:
-        self.clock = LoopClock()
+        self.clock = VirtualClock()
         self.switch = FakeSwitch(self.clock)
         self.events: list[SwitchEvent] = []
         self.switch.attach(self.events.append, handler)
@@ -102,8 +77,7 @@ def run(
             await story(world)
         return world
 
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(play())
+    return run_virtual(play())
 
 
 def an_order(
