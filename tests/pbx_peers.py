@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -11,6 +12,7 @@ from ivr.ports.provisioning import ManagerUser, PbxPlan
 from tests.phones.deadline import deadline
 
 Headers = dict[str, str]
+_LAST_WORDS_SECONDS = 1
 
 
 class Manager:
@@ -33,6 +35,7 @@ class Manager:
         answer = await self.ask("Login", Username=self._user.name, Secret=self._user.secret)
         if answer["Response"] != "Success":
             self._writer.close()
+            await self._writer.wait_closed()
             raise PermissionError(answer["Message"])
         return self
 
@@ -119,7 +122,7 @@ class AgiCall:
 
 
 class AgiServer:
-    """A FastAGI server at the plan's address.
+    """A FastAGI server at the plan's address; at its end, sessions have a second to finish.
 
     Args:
         plan: Where to listen.
@@ -131,10 +134,11 @@ class AgiServer:
         self._plan = plan
         self._handle = handle
         self._entered: asyncio.Queue[AgiCall] = asyncio.Queue()
+        self._sessions: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
         address = (self._plan.agi_address, self._plan.agi_port)
-        self._server = await asyncio.start_server(self._serve, *address)
+        self._server = await asyncio.start_server(self._accept, *address)
         return self
 
     async def __aexit__(
@@ -144,11 +148,19 @@ class AgiServer:
         trace: TracebackType | None,
     ) -> None:
         self._server.close()
+        if self._sessions:
+            _, unfinished = await asyncio.wait(self._sessions, timeout=_LAST_WORDS_SECONDS)
+            for task in unfinished:
+                task.cancel()
+            await asyncio.gather(*self._sessions, return_exceptions=True)
 
     async def entered(self, within: float = 10) -> AgiCall:
         """The oldest session that nobody has awaited."""
         async with deadline(within, lambda: "no leg was handed over"):
             return await self._entered.get()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._sessions.append(asyncio.create_task(self._serve(reader, writer), name="agi"))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         call = AgiCall(reader, writer)
@@ -159,3 +171,5 @@ class AgiServer:
             await self._handle(call)
         finally:
             writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
