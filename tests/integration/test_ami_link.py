@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from ivr.domain.errors import LinkDown
+from ivr.telephony.ami import connection
 from ivr.telephony.ami import link as ami_link
 from ivr.telephony.ami.actions import AmiAction
 from ivr.telephony.ami.link import AmiLink, LoginRefused
@@ -338,7 +339,7 @@ class StuffedTransport:
         self._transport = transport
 
     def get_write_buffer_size(self) -> int:
-        return ami_link.UNSENT_LIMIT + 1
+        return connection.UNSENT_LIMIT + 1
 
     def is_closing(self) -> bool:
         return False
@@ -405,7 +406,7 @@ async def test_wrong_greeting_is_no_switch(peer: AmiPeer, listener: Listener) ->
 
 
 async def test_endless_message_ends_the_session(peer: AmiPeer, link: AmiLink) -> None:
-    peer.say_raw(b"Event: Endless\r\n" + b"X: " + b"x" * (ami_link.MESSAGE_LIMIT + 10))
+    peer.say_raw(b"Event: Endless\r\n" + b"X: " + b"x" * (connection.MESSAGE_LIMIT + 10))
 
     async with asyncio.timeout(5):
         await link.until_lost()

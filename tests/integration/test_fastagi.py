@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import pytest
 import pytest_asyncio
+import uvloop
 
 from ivr.domain.errors import LegGone, TelephonyError
 from ivr.ports.telephony import HOLD, Entry, Keys, Participant
@@ -24,8 +25,11 @@ from ivr.telephony.agi.errors import (
     AGIUsageError,
 )
 from ivr.telephony.agi.server import AgiApplication, AgiRequest, FastAgiServer
+from ivr.telephony.ami.actions import AmiAction
+from ivr.telephony.ami.link import AmiLink
 from ivr.telephony.write_guard import Unsendable
 from tests.peers.agi import HEADERS, AgiPeer, header
+from tests.peers.ami import AmiPeer
 
 pytestmark = pytest.mark.integration
 
@@ -627,6 +631,45 @@ async def test_failing_handler_lets_the_leg_go_on(caplog: pytest.LogCaptureFixtu
             assert await leg.ended()
 
     assert "agi script failed" in caplog.text
+
+
+def test_edge_runs_on_uvloop() -> None:
+    """The event loop of production."""
+
+    async def story() -> list[str]:
+        async def handler(participant: Participant) -> None:
+            await participant.play(["a"])
+            await participant.leave(HOLD)
+
+        commands = []
+        async with House(handler) as house, house.leg() as leg:
+            leg.send(header())
+            for _ in range(2):
+                commands.append(await leg.command())
+                leg.say("200 result=0")
+            assert await leg.ended()
+        async with house_of_link() as answer:
+            commands.append(answer)
+        return commands
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(story()) == [
+            'EXEC Playback "a"',
+            'SET VARIABLE IVR_NEXT "hold"',
+            "Pong",
+        ]
+
+
+@contextlib.asynccontextmanager
+async def house_of_link() -> AsyncIterator[str]:
+    """A link's first answer, its loss noticed."""
+    async with AmiPeer() as peer:
+        link = AmiLink("127.0.0.1", peer.port, username="ivr", secret="s3cret", on_event=print)
+        await link.open()
+        yield (await link.action(AmiAction("Ping"))).words
+        peer.cut()
+        await link.until_lost()
+        link.close()
 
 
 async def test_leg_without_an_id_is_refused() -> None:
