@@ -26,7 +26,6 @@ demo: images ## play the main job with real SIP phones on a real Asterisk, and c
 	@$(PY) -m tests.demo $(ARGS)
 
 up: engine ## run the sample contact centre in containers
-	@docker/build.sh asterisk controller$(if $(findstring postgres,$(COMPOSE_PROFILES)), tools)
 	@docker/up.sh
 
 down: ## stop it; its state stays

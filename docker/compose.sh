@@ -41,6 +41,11 @@ fi
 
 IVR_STATE=${IVR_STATE:-state}
 [[ $IVR_STATE == /* ]] || IVR_STATE=$ROOT/$IVR_STATE
+# The folder changes hands below: it must be ours, or new.
+if [[ ! -d $IVR_STATE/pbx && ! -f $IVR_STATE/secrets.env && -n $(ls -A "$IVR_STATE" 2>/dev/null) ]]; then
+    say "$IVR_STATE holds something else than a state: choose another folder as IVR_STATE"
+    exit 1
+fi
 mkdir -p "$IVR_STATE/pbx"
 chmod 0700 "$IVR_STATE"
 if [[ $(id -u) == 0 ]]; then
@@ -51,13 +56,14 @@ else
 fi
 export IVR_STATE IVR_USER
 
-files=(--file "$ROOT/docker/compose.yaml")
+options=(--file "$ROOT/docker/compose.yaml")
+if [[ -f $ROOT/.env ]]; then options+=(--env-file "$ROOT/.env"); fi
 case ${IVR_NETWORK:-host} in
     host) ;;
-    bridge) files+=(--file "$ROOT/docker/compose.bridge.yaml") ;;
+    bridge) options+=(--file "$ROOT/docker/compose.bridge.yaml") ;;
     *)
         say "IVR_NETWORK is 'host' or 'bridge', not '$IVR_NETWORK'"
         exit 1
         ;;
 esac
-exec docker compose "${files[@]}" "$@"
+exec docker compose "${options[@]}" "$@"

@@ -6,9 +6,11 @@
 set -euo pipefail
 
 readonly LOG=${IVR_DOCKERD_LOG:-/var/log/queueback-dockerd.log}
-readonly DATA_ROOT=${IVR_DOCKERD_ROOT:-/var/lib/docker}
+readonly LOCK=/run/queueback-engine.lock FILTERS=/run/queueback-engine-filters
 readonly START_SECONDS=60
 export DEBIAN_FRONTEND=noninteractive
+# Daemons and packet filters live where a plain user's PATH does not look.
+export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 say() { printf 'engine: %s\n' "$*" >&2; }
 
@@ -32,25 +34,24 @@ apt_install() {
         || fail "apt-get could not install: $*" "Run 'apt-get install $*' to see why."
 }
 
+# The program a process runs; nothing for a process that is gone or dead and not yet buried.
+program_of() { basename "$(readlink "/proc/$1/exe" 2>/dev/null)" 2>/dev/null || true; }
+
 # A daemon that was killed leaves pid files behind; dockerd refuses to start while the number in
-# them belongs to any live process.
+# them belongs to any process, whatever it is.
 remove_stale_pid_files() {
-    local file pid
+    local file
     for file in /var/run/docker.pid /var/run/docker/containerd/containerd.pid; do
         [[ -f $file ]] || continue
-        pid=$(<"$file")
-        case "$(cat "/proc/$pid/comm" 2>/dev/null || true)" in
-            dockerd | containerd | docker-containe*) ;;
+        case $(program_of "$(<"$file")") in
+            dockerd | containerd) ;;
             *) rm -f "$file" ;;
         esac
     done
 }
 
-live_daemon_pid() {
-    local pid
-    [[ -f /var/run/docker.pid ]] || return 1
-    pid=$(</var/run/docker.pid)
-    [[ $(cat "/proc/$pid/comm" 2>/dev/null) == dockerd ]] && printf '%s' "$pid"
+daemon_is_starting() {
+    [[ -f /var/run/docker.pid && $(program_of "$(</var/run/docker.pid)") == dockerd ]]
 }
 
 # Start dockerd with the given options and wait until it answers. It gets a session of its own so
@@ -60,7 +61,7 @@ start_daemon() {
     remove_stale_pid_files
     say "starting dockerd $* (log: $LOG)"
     printf '\n== dockerd %s\n' "$*" >>"$LOG"
-    setsid nohup dockerd --data-root "$DATA_ROOT" "$@" </dev/null >>"$LOG" 2>&1 &
+    setsid nohup dockerd "$@" </dev/null >>"$LOG" 2>&1 9>&- &
     pid=$!
     while ((SECONDS < deadline)); do
         if answers; then return 0; fi
@@ -75,15 +76,17 @@ start_daemon() {
 # Containers of this project use the host's network, so an engine without a bridge will do where
 # the kernel offers no packet filter; the vfs driver copies every layer and is the last resort.
 start_engine() {
-    mkdir -p "$(dirname "$LOG")" "$DATA_ROOT"
+    mkdir -p "$(dirname "$LOG")"
     start_daemon && return
-    say "the normal start failed; trying the other packet filter"
-    if command -v update-alternatives >/dev/null && [[ -x /usr/sbin/iptables-legacy ]]; then
-        local now other
-        now=$(readlink -f /usr/sbin/iptables)
-        case $now in *nft*) other=/usr/sbin/iptables-legacy ;; *) other=/usr/sbin/iptables-nft ;; esac
-        update-alternatives --set iptables "$other" >/dev/null 2>&1 && start_daemon && return
+    say "the normal start failed; trying the older packet filter"
+    local older
+    if older=$(command -v iptables-legacy); then
+        mkdir -p "$FILTERS"
+        ln -sf "$older" "$FILTERS/iptables"
+        ln -sf "${older/iptables/ip6tables}" "$FILTERS/ip6tables"
+        PATH=$FILTERS:$PATH start_daemon && return
     fi
+    say "no packet filter works; trying without: containers will have the host's network only"
     start_daemon --iptables=false --ip6tables=false --bridge=none && return
     start_daemon --iptables=false --ip6tables=false --bridge=none --storage-driver=vfs && return
     tail -n 15 "$LOG" >&2
@@ -105,14 +108,19 @@ have_engine() {
             "Install Docker Engine 20.10 or newer (Debian: apt-get install docker.io iptables," \
             "others: https://docs.docker.com/engine/install/), start it, and run this again."
     fi
+    # One at a time: two daemons would fight for the same files. dockerd must not inherit the lock.
+    exec 9>"$LOCK"
+    flock 9
     local missing=()
     command -v dockerd >/dev/null || missing+=(docker.io)
     command -v iptables >/dev/null || missing+=(iptables)
     if ((${#missing[@]})); then apt_install "${missing[@]}"; fi
+    # Newer Debian has the client in a package of its own.
+    command -v docker >/dev/null || apt_install docker-cli
 
     # An engine that another process is starting at this moment answers soon.
     local deadline=$((SECONDS + START_SECONDS))
-    while live_daemon_pid >/dev/null && ((SECONDS < deadline)); do
+    while daemon_is_starting && ((SECONDS < deadline)); do
         if answers; then return; fi
         sleep 0.2
     done

@@ -1,13 +1,17 @@
 #!/usr/bin/env bash
-# Start the switch and the controller, make the sample site live if there is none, and say how to
-# call it.
+# Build what is missing, start the switch and the controller, make the sample site live if there is
+# none, and say how to call it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-services=(asterisk controller)
-case ,${COMPOSE_PROFILES:-}, in *,postgres,*) services+=(postgres) ;; esac
+images=(asterisk controller)
+# Services that stay; "provision" ends, and waiting for it would fail.
+services=$(docker/compose.sh config --services | grep -vx provision)
+case $services in *postgres*) images+=(tools) ;; esac
 
-docker/compose.sh up --detach --wait --remove-orphans "${services[@]}"
+docker/build.sh "${images[@]}"
+# shellcheck disable=SC2086 # one word for each service
+docker/compose.sh up --detach --wait --remove-orphans $services
 ivr() { docker/compose.sh exec -T controller ivr "$@"; }
 if ! docker/compose.sh exec -T controller test -d /state/site; then
     ivr sample /state/site
