@@ -75,7 +75,7 @@ class AgiRequest(Request):  # type: ignore[misc]  # panoramisk has no types
         """
         line = agi_line(command)
         async with self._turn:
-            if self._unanswered is not None:
+            if self._unanswered is not None and not self._unanswered.done():
                 await asyncio.wait({self._unanswered})
             if self.hung_up.is_set():
                 raise AGIHangup("the leg is gone")
@@ -84,7 +84,12 @@ class AgiRequest(Request):  # type: ignore[misc]  # panoramisk has no types
             answer: asyncio.Future[Reply | None] = asyncio.get_running_loop().create_future()
             self._unanswered = answer
             self.writer.write(line)
-            reply = await asyncio.shield(answer)
+            try:
+                reply = await answer
+            except asyncio.CancelledError:
+                if answer.cancelled():  # what it waited for is still to come
+                    self._unanswered = asyncio.get_running_loop().create_future()
+                raise
         if reply is None:
             raise AGIConnectionLost("the connection was lost before the answer")
         return reply.check()

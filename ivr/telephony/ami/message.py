@@ -6,6 +6,9 @@ from typing import Self
 
 from panoramisk.message import Message
 
+Store = dict[str, tuple[str, str | list[str]]]
+"""Headers by their names in lower case, each with its name as written and its value or values."""
+
 
 class SafeMessage(Message):  # type: ignore[misc]  # panoramisk has no types
     """panoramisk's message without its surprises.
@@ -17,9 +20,7 @@ class SafeMessage(Message):  # type: ignore[misc]  # panoramisk has no types
     """
 
     def __init__(self, headers: dict[str, str | list[str]]) -> None:
-        self._store: dict[str, tuple[str, str | list[str]]] = {
-            name.lower(): (name, value) for name, value in headers.items()
-        }
+        self._store: Store = {name.lower(): (name, value) for name, value in headers.items()}
         self.manager = None
 
     def __getattr__(self, attribute: str) -> object:
@@ -29,19 +30,14 @@ class SafeMessage(Message):  # type: ignore[misc]  # panoramisk has no types
     @classmethod
     def parse(cls, raw: bytes) -> Self | None:
         """Read a whole message; none if it is neither a response nor an event."""
-        store: dict[str, tuple[str, str | list[str]]] = {}
-        for line in raw.decode("utf-8", "replace").split("\r\n"):
-            name, colon, value = line.partition(":")
-            if not colon:
-                continue
-            if value.startswith(" "):
-                value = value[1:]
-            key = name.lower()
-            if key not in store:
-                store[key] = (name, value)
-                continue
-            before = store[key][1]
-            store[key] = (name, [*before, value] if isinstance(before, list) else [before, value])
+        lines = raw.decode("utf-8", "replace").split("\r\n")
+        pairs = [line.split(": ", 1) for line in lines]
+        try:
+            store: Store = {name.lower(): (name, value) for name, value in pairs}
+        except ValueError:
+            store = {}
+        if len(store) != len(lines):
+            store = _parse_slowly(lines)
         if "event" not in store and "response" not in store:
             return None
         message = cls.__new__(cls)
@@ -82,3 +78,20 @@ class SafeMessage(Message):  # type: ignore[misc]  # panoramisk has no types
         """What a console command printed."""
         _, output = self._store.get("output", ("", ""))
         return "\n".join(output) if isinstance(output, list) else str(output)
+
+
+def _parse_slowly(lines: list[str]) -> Store:
+    """Read lines among which a header stands twice, or something that is no header."""
+    store: Store = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon:
+            continue
+        value = value.removeprefix(" ")
+        key = name.lower()
+        if key not in store:
+            store[key] = (name, value)
+            continue
+        before = store[key][1]
+        store[key] = (name, [*before, value] if isinstance(before, list) else [before, value])
+    return store
