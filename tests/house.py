@@ -32,6 +32,7 @@ from ivr.bootstrap.provisioning import Phone as Account
 from ivr.bootstrap.provisioning import plan_of
 from ivr.settings import Settings
 from tests.centre import SAMPLE_SITE, Change, write_site
+from tests.hearing.tones import SILENCE, listen
 from tests.pbx import Pbx, free_port
 from tests.phones import Line, Phone, Sound, Stack, tone
 
@@ -345,6 +346,62 @@ class House:
                     await never.wait()
             except TimeoutError:
                 continue
+
+    async def at(self, call: Any, action: str, *, within: float = 20) -> None:
+        """Wait until a caller's flow has come to an action and the caller hears it."""
+        last = call.caller[-2:]
+
+        async def there() -> bool:
+            found = [
+                c["id"]
+                for c in await self.contacts()
+                if c["initiation"] == "INBOUND" and (c["customer"] or "").endswith(last)
+            ]
+            if not found:
+                return False
+            journal = (await self.contact(found[-1]))["journal"]
+            moves = [e["detail"]["to"] for e in journal if e["kind"] == "flow_moved"]
+            return bool(moves) and moves[-1] == action
+
+        await self.until(there, within=within, what=f"the flow comes to {action!r}")
+        heard = len(call.heard)
+        await self.until(lambda: len(call.heard) > heard + 5, what="the caller hears it")
+
+    async def asks_for_callback(
+        self, phone: Any, number: str, *, dialled: str = LOCAL, listens: bool = False
+    ) -> Any:
+        """Have a caller key a number in the sample's entry flow, and hang up at its end.
+
+        Args:
+            phone: The caller's; its number is dialable, so that it is offered first.
+            number: What is keyed, without the final ``#``.
+            dialled: Which entry flow.
+            listens: Hear the number read back to its end before it is confirmed.
+        """
+        call = await self.calls(phone, dialled)
+        for action, keys in (
+            ("Greeting", "1"),
+            ("Offer own number", "2"),
+            ("Enter number", f"{number}#"),
+            ("Right number?", "1"),
+        ):
+            await self.at(call, action)
+            if listens and action == "Right number?":
+                await self._hears_to_the_end(call)
+            await call.press(keys)
+        await call.ended(within=30)
+        return call
+
+    async def _hears_to_the_end(self, call: Any) -> None:
+        """Wait until what is being said is over: half a second of silence."""
+        await self.until(lambda: bool(listen(call.heard.pcm[-4000:]).heard() <= {SILENCE}))
+
+    async def calls(self, phone: Any, dialled: str = LOCAL) -> Any:
+        """Have a phone call the site; the answered call."""
+        call = phone.call(dialled)
+        call.caller = phone.number
+        await call.answered(within=10)
+        return call
 
     # --- phones ---------------------------------------------------------------------------------
 

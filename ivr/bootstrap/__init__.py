@@ -7,7 +7,7 @@ import logging
 import secrets
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,6 +21,7 @@ import uvloop
 from ivr import log
 from ivr.api.app import create_app
 from ivr.bootstrap.clock import SystemClock
+from ivr.bootstrap.doctor import Finding, examine_installation
 from ivr.bootstrap.failpoints import failpoint
 from ivr.bootstrap.provisioning import (
     CONTROL_USER,
@@ -339,6 +340,11 @@ async def _tell_controller(settings: Settings) -> bool:
         return False
 
 
+async def doctor(settings: Settings) -> Sequence[Finding]:
+    """Look at the whole installation, and say everything that was found."""
+    return await examine_installation(settings)
+
+
 async def export(settings: Settings, folder: Path) -> tuple[str, ...]:
     """Write the live site as a folder; the files that were written."""
     async with _store(settings) as store:
@@ -351,4 +357,14 @@ async def phones(settings: Settings) -> list[Phone]:
         return phones_of(settings, await load_site(store))
 
 
-__all__ = ["Applied", "Phone", "apply", "export", "phones", "provision", "run_controller"]
+__all__ = [
+    "Applied",
+    "Finding",
+    "Phone",
+    "apply",
+    "doctor",
+    "export",
+    "phones",
+    "provision",
+    "run_controller",
+]

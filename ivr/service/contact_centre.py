@@ -13,7 +13,7 @@ from ivr.domain.phone_number import parse_any
 from ivr.domain.site import Site
 from ivr.flow.memory import Memory, ResumePoint
 from ivr.ports.store import Note
-from ivr.ports.telephony import Participant, PhoneChanged, SwitchDown, SwitchEvent, SwitchUp
+from ivr.ports.telephony import END, Participant, PhoneChanged, SwitchDown, SwitchEvent, SwitchUp
 from ivr.service.agents import Agents
 from ivr.service.callbacks import Callbacks
 from ivr.service.contact_session import ContactSession
@@ -89,7 +89,10 @@ class ContactCentre:
                 await self._hand_over(participant)
 
     async def _hand_over(self, participant: Participant) -> None:
-        """Give a leg to the session it belongs to; one of nobody waits in music."""
+        """Give a leg to the session it belongs to; one of nobody is hung up.
+
+        A called phone that redirects (302) can make the switch bring a stranger here.
+        """
         await self._until_compared()
         owner = self._mailbox.owner(participant.leg_id)
         released = asyncio.Event()
@@ -98,6 +101,8 @@ class ContactCentre:
                 "A leg belongs to nobody",
                 extra={"event": "leg_of_nobody", "leg_id": participant.leg_id},
             )
+            if self._compared.is_set():
+                await participant.leave(END)
             return
         await released.wait()
 
@@ -204,7 +209,8 @@ class ContactCentre:
             async with asyncio.TaskGroup() as group:
                 bell = group.create_task(self._compare.wait(), name="compare bell")
                 sweep = group.create_task(
-                    self._world.clock.sleep_until(self._world.clock.now() + self._sweep), name="sweep"
+                    self._world.clock.sleep_until(self._world.clock.now() + self._sweep),
+                    name="sweep",
                 )
                 await asyncio.wait({bell, sweep}, return_when=asyncio.FIRST_COMPLETED)
                 bell.cancel()

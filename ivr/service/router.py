@@ -71,7 +71,13 @@ class Router:
                 return _earliest(again_at, now + world.limits.claim_pause)
 
     async def _claim(self, match: Match, now: datetime) -> bool:
-        note = Note("offer_made", {"agent": match.agent_id, "considered": list(match.considered)})
+        note = Note(
+            "offer_made",
+            {
+                "agent": match.agent_id,
+                "considered": {a: v.value for a, v in match.considered.items()},
+            },
+        )
         try:
             number = await self._world.store.claim(match.contact_id, match.agent_id, note, now=now)
         except StoreError as error:

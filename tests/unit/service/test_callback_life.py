@@ -53,7 +53,7 @@ def test_a_customer_who_hung_up_is_called_back_and_joined(tmp_path: Path) -> Non
         assert len(centre.switch.talking(contact.id)) == 2
         assert await centre.is_doing(ANNA, AgentActivity.ON_CONTACT)
         assert customer.heard == ["say:Hello. This is the call that you asked for."]
-        assert centre.switch.phone(ANNAS_PHONE).heard[0] == "say:Queue Callbacks."
+        assert centre.switch.phone(ANNAS_PHONE).heard[0] == "say:This one is for Callbacks."
         (order,) = customer.calls
         assert order.caller_number == LOCAL
 
@@ -284,7 +284,7 @@ def test_d2_a_waiting_caller_is_joined_after_both_whispers(tmp_path: Path) -> No
         await centre.becomes(ANNA)
         await centre.until(lambda: len(centre.switch.talking(contact.id)) == 2)
 
-        assert anna.heard == ["say:Queue Sales.", *anna.heard[1:]]
+        assert anna.heard == ["say:This one is for Sales.", *anna.heard[1:]]
         assert caller.heard[-1] == "say:You are being connected."
         anna.hang_up()
         await centre.until(lambda: _is(centre, contact.id, ContactState.ENDED))
