@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ivr.cli.controller import Controller
     from ivr.settings import Settings
 
+T = TypeVar("T")
+
 
 def read_settings() -> Settings:
     """The settings of this machine.
@@ -24,22 +26,11 @@ def read_settings() -> Settings:
     Raises:
         BadUsage: They cannot be used; names every one that is wrong.
     """
-    from pydantic import ValidationError
-    from pydantic_settings import SettingsError
-
     from ivr.settings import BadSettings, load_settings
 
     try:
         return load_settings()
-    except ValidationError as error:
-        raise BadUsage(
-            *(
-                f"IVR_{'__'.join(map(str, fault['loc'])).upper()}: "
-                f"{fault['msg'].removeprefix('Value error, ')}"
-                for fault in error.errors(include_url=False, include_input=False)
-            )
-        ) from error
-    except (SettingsError, BadSettings) as error:
+    except BadSettings as error:
         raise BadUsage.because_of(error) from error
 
 
@@ -62,6 +53,13 @@ class Environment:
 
         with Controller(self.read(), self.transport) as controller:
             yield controller
+
+
+def finish(work: Coroutine[Any, Any, T]) -> T:
+    """Run asynchronous work to its end."""
+    import asyncio
+
+    return asyncio.run(work)
 
 
 pass_environment = click.make_pass_decorator(Environment, ensure=True)

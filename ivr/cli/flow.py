@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,7 +22,9 @@ _KIND = click.option(
     type=click.Choice(FlowKind, case_sensitive=False),
     help="What the flow is for; by default what the file says of itself.",
 )
-_FILE = click.argument("file", metavar="FILE", type=click.File("rb"))
+_FILE = click.argument(
+    "file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, allow_dash=True)
+)
 
 
 @click.group()
@@ -28,30 +32,40 @@ def flow() -> None:
     """Check flows and try them; needs no installation."""
 
 
+def _content(file: str) -> bytes:
+    if file == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        message = f"{file}: cannot be read: {error.strerror}"
+        raise Refused(message) from error
+
+
 @flow.command()
 @_FILE
 @_KIND
 @json_option
 @click.pass_context
-def check(context: click.Context, file: IO[bytes], *, kind: FlowKind | None, as_json: bool) -> None:
+def check(context: click.Context, file: str, *, kind: FlowKind | None, as_json: bool) -> None:
     """Check a flow: every fault with its exact place. FILE may be - for standard input."""
     from ivr.flow.document import load_flow
     from ivr.flow.errors import InvalidFlow
 
     try:
-        document = load_flow(file.read(), kind=kind)
+        document = load_flow(_content(file), kind=kind)
     except InvalidFlow as error:
         if not as_json:
-            raise Refused(*(f"{file.name}: {problem}" for problem in error.problems)) from error
-        show_json(_verdict(file.name, error))
+            raise Refused(*(f"{file}: {problem}" for problem in error.problems)) from error
+        show_json(_verdict(file, error))
         context.exit(1)
     if as_json:
-        show_json(_verdict(file.name, document))
+        show_json(_verdict(file, document))
         return
-    warn(f"{file.name}: {warning}" for warning in document.warnings)
+    warn(f"{file}: {warning}" for warning in document.warnings)
     if document.kind is None:
-        warn([f"{file.name}: what the flow is for is not known; say so with --kind"])
-    show(f"{file.name}: {len(document.steps)} actions, no faults")
+        warn([f"{file}: what the flow is for is not known; say so with --kind"])
+    show(f"{file}: {len(document.steps)} actions, no faults")
 
 
 def _verdict(name: str, found: FlowDocument | InvalidFlow) -> dict[str, object]:
@@ -85,7 +99,7 @@ def _verdict(name: str, found: FlowDocument | InvalidFlow) -> dict[str, object]:
 @click.option("--country", default="US", show_default=True, help="The site's country.")
 @_KIND
 @json_option
-def try_(file: IO[bytes], *, keys: str, country: str, kind: FlowKind | None, as_json: bool) -> None:
+def try_(file: str, *, keys: str, country: str, kind: FlowKind | None, as_json: bool) -> None:
     """Run a flow without a switch: what a caller would hear, and which way it went.
 
     FILE may be - for standard input.
@@ -99,9 +113,9 @@ def try_(file: IO[bytes], *, keys: str, country: str, kind: FlowKind | None, as_
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--keys") from error
     try:
-        document = load_flow(file.read(), kind=kind)
+        document = load_flow(_content(file), kind=kind)
     except InvalidFlow as error:
-        raise Refused(*(f"{file.name}: {problem}" for problem in error.problems)) from error
+        raise Refused(*(f"{file}: {problem}" for problem in error.problems)) from error
     transcript = run_script(document, script, world=TryWorld(country=country.upper()))
     if as_json:
         show_json(_told(transcript))

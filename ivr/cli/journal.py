@@ -129,6 +129,9 @@ KINDS: Final[Mapping[str, Callable[[Detail], str]]] = {
     "callback_requested": lambda d: (
         f"a callback to {d.get('number')} was made: {d.get('callback')}"
     ),
+    "callback_began": lambda d: (
+        f"asked for in contact {d.get('asked_by')}, for the queue {d.get('queue')}"
+    ),
     "callback_kept": lambda d: (
         f"the callback to {d.get('number')} that waits already is kept: {d.get('callback')}"
     ),

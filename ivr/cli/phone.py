@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import click
 
-from ivr.cli.environment import Environment, pass_environment
+from ivr.cli.environment import Environment, finish, pass_environment
 from ivr.cli.output import json_option, show_json, show_table
 
 
@@ -23,7 +21,7 @@ def list_(environment: Environment, *, as_json: bool) -> None:
     settings = environment.read()
     from ivr import bootstrap
 
-    phones = asyncio.run(bootstrap.phones(settings))
+    phones = finish(bootstrap.phones(settings))
     if as_json:
         show_json(
             [

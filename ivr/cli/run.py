@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import click
 
-from ivr.cli.environment import Environment, pass_environment
+from ivr.cli.environment import Environment, finish, pass_environment
 from ivr.cli.output import json_option, show, show_json, show_table
 
 
@@ -31,7 +29,7 @@ def provision(environment: Environment, *, as_json: bool) -> None:
     settings = environment.read()
     from ivr import bootstrap
 
-    changed = asyncio.run(bootstrap.provision(settings))
+    changed = finish(bootstrap.provision(settings))
     if as_json:
         show_json({"changed": list(changed)})
     elif changed:
@@ -49,7 +47,7 @@ def doctor(context: click.Context, *, as_json: bool) -> None:
     settings = context.ensure_object(Environment).read()
     from ivr import bootstrap
 
-    findings = asyncio.run(bootstrap.doctor(settings))
+    findings = finish(bootstrap.doctor(settings))
     healthy = all(finding.level != "fault" for finding in findings)
     if as_json:
         show_json(

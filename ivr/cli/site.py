@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from importlib.resources import as_file, files
 from pathlib import Path
 
 import click
 
-from ivr.cli.environment import Environment, pass_environment
+from ivr.cli.environment import Environment, finish, pass_environment
 from ivr.cli.failures import Refused
 from ivr.cli.output import json_option, show, show_json, warn
 
@@ -30,7 +28,7 @@ def apply(environment: Environment, folder: Path, *, prune: bool, as_json: bool)
     settings = environment.read()
     from ivr import bootstrap
 
-    applied = asyncio.run(bootstrap.apply(settings, folder, prune=prune))
+    applied = finish(bootstrap.apply(settings, folder, prune=prune))
     if as_json:
         show_json(
             {
@@ -58,7 +56,7 @@ def export(environment: Environment, folder: Path, *, as_json: bool) -> None:
     settings = environment.read()
     from ivr import bootstrap
 
-    _say(folder, asyncio.run(bootstrap.export(settings, folder)), as_json=as_json)
+    _say(folder, finish(bootstrap.export(settings, folder)), as_json=as_json)
 
 
 @click.command()
@@ -66,6 +64,8 @@ def export(environment: Environment, folder: Path, *, as_json: bool) -> None:
 @json_option
 def sample(folder: Path, *, as_json: bool) -> None:
     """Copy the sample site to DIR, which is made or empty."""
+    from importlib.resources import as_file, files
+
     if folder.is_dir() and any(folder.iterdir()):
         message = f"{folder}: is not empty; nothing was copied"
         raise Refused(message)
