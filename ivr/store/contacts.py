@@ -82,13 +82,14 @@ def change(
         NotFound: There is no such contact.
         ValueError: A field cannot be set here.
     """
-    existing(connection, contact_id)
-    if changes:
-        connection.execute(
-            update(contacts)
-            .where(contacts.c.id == contact_id)
-            .values(checked(changes, Contact, but=("id", "state")))
-        )
+    fields = checked(changes, Contact, but=("id", "state"))
+    this = contacts.c.id == contact_id
+    if fields:
+        found = connection.execute(update(contacts).where(this).values(fields)).rowcount
+    else:
+        found = connection.scalar(select(func.count()).where(this)) or 0
+    if found == 0:
+        raise NotFound(f"no contact {contact_id}")
     journal.append(connection, contact_id, notes, at=now)
 
 

@@ -47,7 +47,8 @@ from ivr.store import (
     site,
     timers,
 )
-from ivr.store.database import Database, connect, describe
+from ivr.store.database import Database
+from ivr.store.url import connect, describe
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -59,7 +60,7 @@ class SqlStore:
     Without the lease a store may read and change the site; every other change needs it.
 
     Args:
-        url: See ``database.connect``.
+        url: See ``url.connect``.
     """
 
     def __init__(self, url: str) -> None:

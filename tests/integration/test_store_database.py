@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from ivr.domain.errors import StoreError
 from ivr.domain.ids import ContactId
-from ivr.store import database, migration
+from ivr.store import database, migration, url
 from ivr.store.schema import metadata
 from ivr.store.sql_store import SqlStore
 from tests.builders import a_contact
@@ -73,7 +73,7 @@ async def refusal(url: str) -> str:
 
 
 async def test_migrations_build_the_schema_that_the_program_uses(new_url: str) -> None:
-    opened = database.connect(new_url)
+    opened = url.connect(new_url)
     await opened.prepare()
 
     def differences(connection: Connection) -> list[object]:
@@ -111,7 +111,7 @@ async def test_failed_migration_leaves_nothing_behind(
 
 
 async def test_database_of_a_newer_version_is_refused(new_url: str) -> None:
-    opened = database.connect(new_url)
+    opened = url.connect(new_url)
     await opened.prepare()
     await opened.write(
         lambda connection: connection.exec_driver_sql(
@@ -209,7 +209,7 @@ async def test_write_waits_for_another_program_and_gives_up_in_time(
 async def test_durable_commits_sync_the_log_and_others_leave_it_to_checkpoints(
     path: Path,
 ) -> None:
-    opened = database.connect(f"sqlite:///{path}")
+    opened = url.connect(f"sqlite:///{path}")
 
     def synchronous(connection: Connection) -> object:
         return connection.exec_driver_sql("PRAGMA synchronous").scalar()
