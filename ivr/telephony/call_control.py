@@ -27,7 +27,8 @@ from ivr.ports.telephony import (
     ToEndpoint,
 )
 from ivr.telephony.ami import actions, snapshot
-from ivr.telephony.ami.link import AmiLink, Answer
+from ivr.telephony.ami.connection import Answer
+from ivr.telephony.ami.link import AmiLink
 from ivr.telephony.ami.message import SafeMessage
 from ivr.telephony.ami.translate import Legs, LegSighting, legs_dialling, read
 from ivr.telephony.dialplan import HEARTBEAT_SECONDS, name_of

@@ -191,6 +191,8 @@ async def test_moves_take_a_leg_from_place_to_place(stage: Stage, leg: LegId) ->
     for place in (HOLD, RINGBACK, room(CONTACT), QUIET):
         await stage.control.move(leg, place)
         await stage.is_at(leg, place)
+        if place == room(CONTACT):  # it stands at the door before it has joined
+            await stage.saw(LegJoined(leg, CONTACT))
     await stage.control.move(leg, END)
     await stage.saw(LegEnded(leg, normal=True))
 
