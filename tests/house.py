@@ -33,7 +33,7 @@ from ivr.bootstrap.provisioning import plan_of
 from ivr.settings import Settings
 from tests.centre import SAMPLE_SITE, Change, write_site
 from tests.hearing.tones import SILENCE, listen
-from tests.pbx import Pbx, free_port
+from tests.pbx import STATIC, Pbx, free_port
 from tests.phones import Line, Phone, Sound, Stack, tone
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -57,6 +57,7 @@ class House:
         prompts: Recordings of the site, by file name.
         music: A file that is all the music on hold there is.
         environment: Further settings of the controller.
+        dialplan: Text added to the switch's dialplan.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class House:
         prompts: Mapping[str, bytes] | None = None,
         music: bytes | None = None,
         environment: Mapping[str, str] | None = None,
+        dialplan: str = "",
     ) -> None:
         self.state = folder / "state"
         self.site = folder / "site"
@@ -76,6 +78,7 @@ class House:
         self._change, self._flows = change, flows
         self._prompts, self._music = prompts or {}, music
         self._environment = dict(environment or {})
+        self._dialplan = dialplan
         self._controller: asyncio.subprocess.Process | None = None
         self._phones: list[Phone] = []
         self._handsets: list[Any] = []
@@ -122,7 +125,13 @@ class House:
         listed = json.loads(await self.ivr("phone", "list", "--json"))
         self.accounts = {each["endpoint"]: each for each in listed}
         settings = self.settings()
-        self.pbx = Pbx(plan_of(settings, await _site(settings)), self.state)
+        static = STATIC
+        if self._dialplan:
+            static = self.state / "asterisk-conf"
+            shutil.copytree(STATIC, static)
+            with (static / "extensions.conf").open("a", encoding="utf-8") as file:
+                file.write(self._dialplan)
+        self.pbx = Pbx(plan_of(settings, await _site(settings)), self.state, static=static)
         await self.pbx.start()
         await self.start_controller()
 

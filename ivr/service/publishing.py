@@ -21,6 +21,7 @@ from ivr.domain.agent import StatusKind
 from ivr.domain.callback import MAX_RETRIES
 from ivr.domain.errors import InvalidSite, NotFound
 from ivr.domain.site import Site
+from ivr.flow.context import FlowContext
 from ivr.flow.document import load_flow
 from ivr.flow.errors import InvalidFlow
 from ivr.flow.kinds import FlowKind
@@ -42,8 +43,10 @@ from ivr.service.site_documents import (
     site_of,
     slug,
 )
+from ivr.service.whispers import spoken_words
 
 SITE_FILE = "site.yaml"
+_DIGITS = SpokenSsml('<speak><say-as interpret-as="telephone">+1 234 567 8900</say-as></speak>')
 FLOWS_FOLDER = "flows"
 PROMPTS_FOLDER = "prompts"
 
@@ -325,6 +328,10 @@ async def apply_site(
             if not isinstance(prompt, Recorded)
         ]
     )
+    # What is said around a value that is not known yet, and the digits a number is made of.
+    unknown = FlowContext(contact_id="", initial_contact_id="")
+    templates = [w for f in checked.documents.values() for w in spoken_words(f, unknown)]
+    await speech.prepare((words, Voice(language=site.language)) for words in (*templates, _DIGITS))
     return site, (*checked.warnings, *failed)
 
 

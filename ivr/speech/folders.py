@@ -6,6 +6,9 @@ files 0644 there, whatever the controller's umask; the state directory above kee
 
 from __future__ import annotations
 
+import os
+import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +17,10 @@ SPOKEN: Final = "tts"
 RECORDED: Final = "recorded"
 SYSTEM: Final = "system"
 _FOLDER_MODE: Final = 0o755
+_SOUND_MODE: Final = 0o644
+_BYTES_PER_MS: Final = 8
+_SILENT_BYTE: Final = b"\xff"
+"""Zero in G.711 µ-law."""
 
 
 def ensure(sounds: Path, *parts: str) -> Path:
@@ -26,6 +33,18 @@ def ensure(sounds: Path, *parts: str) -> Path:
         folder.mkdir(exist_ok=True)
         folder.chmod(_FOLDER_MODE)
     return folder
+
+
+def join(pieces: Iterable[Path | int], target: Path) -> None:
+    """Put sounds and silences (milliseconds) together into one, in place whole."""
+    joined = b"".join(
+        _SILENT_BYTE * (_BYTES_PER_MS * piece) if isinstance(piece, int) else piece.read_bytes()
+        for piece in pieces
+    )
+    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".new-", delete=False) as file:
+        file.write(joined)
+        os.fchmod(file.fileno(), _SOUND_MODE)
+    Path(file.name).replace(target)
 
 
 def discard_oldest(folder: Path, *, max_bytes: int) -> int:

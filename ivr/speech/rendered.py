@@ -24,13 +24,13 @@ from ivr.ports.speech import (
 )
 from ivr.speech import folders, imports, voices
 from ivr.speech.jobs import Load, Performer, Speak
-from ivr.speech.segments import Segment, encode
+from ivr.speech.segments import Pause, Segment, encode
 from ivr.speech.ssml import segments_of
 from ivr.speech.voices import Engine
 
 _log = logging.getLogger(__name__)
 
-CACHE_FORMAT: Final = 1
+CACHE_FORMAT: Final = 2
 """Raised when the same words would be rendered differently by this package."""
 DEFAULT_CACHE_BYTES: Final = 512_000_000
 _KEY_CHARACTERS: Final = 40
@@ -105,9 +105,24 @@ class RenderedSpeech:
         if _touched(target):
             return sound
         folders.ensure(self._sounds, folders.SPOKEN, key[:2])
-        await self._workshop.perform(Speak(segments, engine.name, voice.language, target))
+        if len(segments) == 1:
+            await self._workshop.perform(Speak(segments, engine.name, voice.language, target))
+        else:
+            pieces = [await self._piece(segment, engine, voice.language) for segment in segments]
+            await asyncio.to_thread(folders.join, pieces, target)
         await self._clean_at_times()
         return sound
+
+    async def _piece(self, segment: Segment, engine: Engine, language: str) -> Path | int:
+        """The file of one segment, rendered if it is not there yet; silence as milliseconds."""
+        if isinstance(segment, Pause):
+            return segment.milliseconds
+        key = content_key((segment,), engine=engine, language=language)
+        target = self._sounds / folders.SPOKEN / key[:2] / f"{key}{folders.SUFFIX}"
+        if not _touched(target):
+            folders.ensure(self._sounds, folders.SPOKEN, key[:2])
+            await self._workshop.perform(Speak((segment,), engine.name, language, target))
+        return target
 
     async def prepare(self, many: Iterable[tuple[Words, Voice]]) -> tuple[str, ...]:
         """Render ahead of time, one after the other; what failed, in words."""

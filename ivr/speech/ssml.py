@@ -27,6 +27,8 @@ MAX_DEPTH: Final = 32
 MAX_BREAK_MILLISECONDS: Final = 10_000
 MAX_SILENCE_MILLISECONDS: Final = 120_000
 _NOTHING_TO_SAY: Final = Pause(100)
+_BETWEEN_SIGNS: Final = 30
+_BETWEEN_GROUPS: Final = 220
 
 _BREAKS: Final[Mapping[str, int]] = {
     "none": 0,
@@ -133,8 +135,11 @@ class _Reader:
                 self._finish_segment()
                 element.rate = around.rate * _rate(attributes["rate"])
             case "say-as":
-                self._finish_words()
                 element.say_as = _SAY_AS.get(attributes.get("interpret-as", ""), around.say_as)
+                if element.say_as is spelling.spell_numbers:
+                    self._finish_words()
+                else:
+                    self._finish_segment()
             case "sub" if "alias" in attributes:
                 self._take(attributes["alias"])
                 element.silent = True
@@ -147,7 +152,7 @@ class _Reader:
     def _end(self, name: str) -> None:
         match name:
             case "say-as":
-                self._finish_words()
+                self._finish_spelling()
             case "prosody":
                 self._finish_segment()
             case "p" | "s":
@@ -170,6 +175,20 @@ class _Reader:
         self._finish_segment()
         if milliseconds:
             self._segments.append(Pause(milliseconds))
+
+    def _finish_spelling(self) -> None:
+        """Say each sign on its own, so that a number is put together from sounds that are there."""
+        way = self._open[-1].say_as
+        if way is spelling.spell_numbers:
+            self._finish_words()
+            return
+        raw = " ".join("".join(self._raw).split())
+        self._raw.clear()
+        rate = clamp_rate(self._open[-1].rate)
+        for group in way(raw, self._language).split(", ") if raw else ():
+            for sign in group.split():
+                self._segments += (Spoken(sign, rate), Pause(_BETWEEN_SIGNS))
+            self._segments.append(Pause(_BETWEEN_GROUPS))
 
     def _finish_words(self) -> None:
         """Say the characters taken so far the way their element wants them said."""

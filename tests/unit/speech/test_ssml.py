@@ -58,18 +58,27 @@ def test_break_of_no_strength_is_no_pause() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "said"),
+    ("kind", "groups"),
     [
-        ("telephone", "Call plus four nine, three zero, one two now."),
-        ("digits", "Call four nine, three zero, one two now."),
-        ("characters", "Call plus, four, nine, three, zero, one, two now."),
-        ("currency", "Call plus four nine, three zero, one two now."),
+        ("telephone", ["plus four nine", "three zero", "one two"]),
+        ("digits", ["four nine", "three zero", "one two"]),
+        ("characters", ["plus", "four", "nine", "three", "zero", "one", "two"]),
     ],
 )
-def test_say_as_chooses_how_numbers_are_said(kind: str, said: str) -> None:
+def test_say_as_spells_sign_by_sign_in_groups(kind: str, groups: list[str]) -> None:
     markup = f'<speak>Call <say-as interpret-as="{kind}">+49 30 12</say-as> now.</speak>'
 
-    assert of(markup) == (Spoken(said),)
+    first, *spelled, last = of(markup)
+
+    assert (first, last) == (Spoken("Call"), Spoken("now."))
+    said = " ".join(s.text if isinstance(s, Spoken) else f"<{s.milliseconds}>" for s in spelled)
+    assert said == " ".join(" <30> ".join(g.split()) + " <30> <220>" for g in groups)
+
+
+def test_say_as_of_an_unknown_kind_is_said_as_text() -> None:
+    markup = '<speak>Call <say-as interpret-as="currency">+49 30 12</say-as> now.</speak>'
+
+    assert of(markup) == (Spoken("Call plus four nine, three zero, one two now."),)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,198 @@
+"""Measures and prints; writes ``build/bench.json``.
+
+``cpu_ratio``: CPU time of Asterisk and controller per call of our flow, divided by Asterisk's per
+call of the same job in plain dialplan, in interleaved rounds. ``rate_ratio``: highest rate without
+a single wrong number, ours divided by the dialplan's. ``accept_to_invite_ms``: from the agent's
+answer (no whisper) to the customer's INVITE. ``free_to_offer_ms``: from the end of an agent's call
+to the INVITE of the next offer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from tests.benchmarks import job
+from tests.house import ROOT, TRUNK_ADDRESS, House
+from tests.pbx import free_port
+from tests.phones import Answer
+from tests.sipp.numbers import numbers
+from tests.sipp.scenes import load
+from tests.sipp.site import Place, Site
+
+OUTPUT: Final = ROOT / "build" / "bench.json"
+ROUNDS, CALLS, RATE = 3, 100, 10.0
+RATES: Final = (20, 40, 60, 80, 100, 120, 140, 160, 180, 200)
+STEP_SECONDS: Final = 8
+CALLBACKS: Final = 60
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
+
+
+class Bench:
+    """The measurements on one running house."""
+
+    def __init__(self, house: House, folder: Path) -> None:
+        self.house, self.folder = house, folder
+        self._seen: set[str] = set()
+        self._run = 0
+
+    async def round(self, number: str, calls: int, rate: float) -> tuple[float, int]:
+        """Play callers; CPU milliseconds per call, and how many numbers were wrong."""
+        self._run += 1
+        prefix = f"{202 + self._run % 90}555"
+        site = self._site(number)
+        before = self._cpu_seconds(number)
+        checks = await load(site, calls, rate, prefix, within=60 + calls / rate)
+        spent = self._cpu_seconds(number) - before
+        expected = set(numbers(calls, prefix))
+        if number == job.FLOW_NUMBER:
+            wrong = await job.wrong_by_flow(self.house, self._seen, expected)
+        else:
+            wrong = await job.wrong_by_dialplan(self.house, expected)
+        failed = sum(not check.passed for check in checks)
+        return 1000 * spent / calls, wrong + failed
+
+    def _site(self, number: str) -> Site:
+        host, port = self.house.sip_server
+        return Site(
+            target=Place(host, port),
+            did=number,
+            caller=Place(TRUNK_ADDRESS, free_port()),
+            customer=Place(TRUNK_ADDRESS, free_port()),
+            keys=job.KEYS,
+            caller_id="",
+            agent=None,
+            folder=self.folder / str(self._run),
+        )
+
+    def _cpu_seconds(self, number: str) -> float:
+        pids = [_pid_of(self.house.pbx.name)]
+        if number == job.FLOW_NUMBER:
+            pids.append(self.house.controller_pid)
+        return sum(_cpu_seconds(pid) for pid in pids)
+
+    async def cpu(self) -> dict[str, Any]:
+        """CPU per call, interleaved."""
+        runs: dict[str, list[float]] = {"flow": [], "dialplan": []}
+        for _ in range(ROUNDS):
+            for name, number in (("dialplan", job.DIALPLAN_NUMBER), ("flow", job.FLOW_NUMBER)):
+                spent, wrong = await self.round(number, CALLS, RATE)
+                print(f"cpu   {name:9} {spent:6.2f} ms/call, {wrong} wrong")
+                runs[name].append(spent)
+        ratio = statistics.median(runs["flow"]) / statistics.median(runs["dialplan"])
+        return {"value": ratio, "ms_per_call": runs}
+
+    async def rate(self) -> dict[str, Any]:
+        """Highest rate without an error, interleaved; one that failed is not asked for more."""
+        best = {"flow": 0, "dialplan": 0}
+        alive = {"dialplan": job.DIALPLAN_NUMBER, "flow": job.FLOW_NUMBER}
+        runs = []
+        for rate in RATES:
+            for name, number in list(alive.items()):
+                _, wrong = await self.round(number, rate * STEP_SECONDS, rate)
+                print(f"rate  {name:9} {rate:4} calls/s, {wrong} wrong")
+                runs.append({"job": name, "rate": rate, "wrong": wrong})
+                if wrong:
+                    del alive[name]
+                else:
+                    best[name] = rate
+        ratio = best["flow"] / best["dialplan"] if best["dialplan"] else None
+        return {"value": ratio, "calls_per_second": best, "runs": runs}
+
+    async def latencies(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Serve waiting callbacks one after the other, as seen by the phones."""
+        house = self.house
+        strangers = [house.stranger(f"+1202555{7000 + n}") for n in range(CALLBACKS)]
+        for stranger in strangers:
+            call = stranger.call(job.CALLBACK_NUMBER)
+            await call.ended(within=15)
+            stranger.will(Answer())
+        anna = await house.agent_phone("anna")
+        await house.status("anna")
+        dials = []
+        for _ in range(CALLBACKS):
+            agent = await anna.answered(within=30)
+            called = await _first_answer(strangers)
+            dials.append(1000 * (called.invite.at - agent.answered_at))
+            called.hang_up()
+            await agent.ended(within=10)
+        frees = [
+            1000 * (following.invite.at - before.ended_at)
+            for before, following in zip(anna.calls, anna.calls[1:], strict=False)
+            if following.invite is not None
+        ]
+        return _spread(dials), _spread(frees)
+
+
+async def _first_answer(phones: Sequence[Any]) -> Any:
+    """The next answered call of any of these phones."""
+    waiting = [asyncio.ensure_future(phone.answered(within=30)) for phone in phones]
+    done, others = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for other in others:
+        other.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    return done.pop().result()
+
+
+def _spread(values: Sequence[float]) -> dict[str, Any]:
+    ordered = sorted(values)
+    p99 = ordered[min(len(ordered) - 1, round(0.99 * (len(ordered) - 1)))]
+    return {"p50": statistics.median(ordered), "p99": p99, "runs": [round(v, 1) for v in values]}
+
+
+def _pid_of(container: str) -> int:
+    words = ["docker", "inspect", "--format", "{{.State.Pid}}", container]
+    return int(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+
+
+def _cpu_seconds(pid: int) -> float:
+    """User and system time of a process."""
+    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+async def main() -> None:
+    """Measure everything and write it down."""
+    limits = {
+        "IVR_LIMITS__CALLBACKS_PER_MINUTE": "100000",
+        "IVR_LIMITS__DIALS_PER_MINUTE": "100000",
+    }
+    with tempfile.TemporaryDirectory(prefix="queueback-bench-") as folder:
+        async with House(
+            Path(folder),
+            change=job.change,
+            flows=job.flows(),
+            prompts={f"{job.PROMPT}.wav": job.prompt()},
+            environment=limits,
+            dialplan=job.DIALPLAN,
+        ) as house:
+            bench = Bench(house, Path(folder) / "sipp")
+            accept, free = await bench.latencies()
+            print(f"accept to INVITE: p50 {accept['p50']:.1f} ms, p99 {accept['p99']:.1f} ms")
+            print(f"free to offer:    p50 {free['p50']:.1f} ms, p99 {free['p99']:.1f} ms")
+            house.trunk.close()
+            cpu = await bench.cpu()
+            print(f"cpu ratio: {cpu['value']:.2f}")
+            rate = await bench.rate()
+            print(f"rate ratio: {rate['value']}")
+    result = {
+        "cpu_ratio": cpu,
+        "rate_ratio": rate,
+        "accept_to_invite_ms": accept,
+        "free_to_offer_ms": free,
+    }
+    OUTPUT.parent.mkdir(exist_ok=True)
+    OUTPUT.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
+    print(f"written: {OUTPUT.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))
