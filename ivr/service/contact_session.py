@@ -35,7 +35,7 @@ from ivr.ports.telephony import (
     Place,
 )
 from ivr.service.endings import ending_of
-from ivr.service.flow_runner import FlowEnd
+from ivr.service.flow_runner import FlowEnd, Played
 from ivr.service.lines import Farewell, Line
 from ivr.service.mailbox import (
     Arrived,
@@ -85,6 +85,7 @@ class ContactSession:
         self.farewells: dict[LegId, Farewell] = {}
         self.exit: Place = END
         self._has_acted = False
+        self._untold: tuple[Note, ...] = ()
         self._inbox = mailbox.open(contact.id)
         self._performer = Performer(self)
         self._programs: asyncio.TaskGroup | None = None
@@ -185,8 +186,9 @@ class ContactSession:
                 pass
             case Arrived(participant, released):
                 await self._arrived(participant, released)
-            case ProgramEnded(participant, end):
-                await self._program_ended(participant, end)
+            case ProgramEnded(participant, played):
+                self._untold += played.notes
+                await self._program_ended(participant, played.end)
             case OfferWon(agent_id, number):
                 await self._offer_won(agent_id, number)
             case StopRequested(answer):
@@ -195,6 +197,9 @@ class ContactSession:
                     answer.set_result(done)
             case Doubted():
                 await self._compare()
+        if self._untold:
+            untold, self._untold = self._untold, ()
+            await self.world.store.note(self.id, *untold, now=self.now())
 
     # --- the machine ----------------------------------------------------------------------------
 
@@ -230,7 +235,7 @@ class ContactSession:
             return False
         now = self.now()
         note = Note("contact_moved", {"event": event.name.lower(), "to": row.to.value})
-        told = (note, *notes)
+        told = (*self._untold, note, *notes)
         fields = {**_times_of(row.to, now), **(changes or {})}
         store = self.world.store
         if row.to is S.ENDED:
@@ -253,6 +258,7 @@ class ContactSession:
             committed = await store.move_contact(self.id, before, row.to, fields, *told, now=now)
         if not committed:
             return False
+        self._untold = ()
         logger.info(
             "Contact moved",
             extra={
@@ -431,7 +437,7 @@ class ContactSession:
             return self.customer
         return None
 
-    def start(self, line: Line, work: Coroutine[Any, Any, FlowEnd]) -> None:
+    def start(self, line: Line, work: Coroutine[Any, Any, Played]) -> None:
         """Run something on a line that is in hand; its end arrives as a message."""
         participant = line.participant
         if participant is None or self._programs is None:
@@ -440,14 +446,14 @@ class ContactSession:
 
         async def program() -> None:
             try:
-                end = await work
+                played = await work
             except StoreError as error:
                 logger.warning(
                     "A program was cut short by the database",
                     extra={"event": "program_failed", "contact_id": self.id, "cause": error.code},
                 )
-                end = FlowEnd.GONE
-            self.mailbox.post(self.id, ProgramEnded(participant, end))
+                played = Played(FlowEnd.GONE)
+            self.mailbox.post(self.id, ProgramEnded(participant, played))
 
         line.program = self._programs.create_task(program(), name=f"program {line.leg_id}")
 

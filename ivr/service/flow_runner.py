@@ -7,6 +7,7 @@ controller died goes on at the action it was in.
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 from typing import Any
@@ -62,6 +63,15 @@ MUSIC_SLICE = timedelta(seconds=30)
 
 _SILENT = (ReadContext, IsOpen, FindFlow, ParseNumber, Moved, Warned)
 """Effects that change nothing and are heard by nobody: no commit before them."""
+_COMMITTING = (
+    SetCallbackNumber,
+    SetTargetQueue,
+    SetHook,
+    SetAttributes,
+    CreateCallback,
+    EnterQueue,
+)
+"""Effects that are commits themselves; done twice they change nothing more."""
 
 
 class FlowEnd(Enum):
@@ -73,6 +83,18 @@ class FlowEnd(Enum):
     REORDER = "reorder"  # the queue is full and the flow had no branch for it
     GONE = "gone"  # the leg hung up or was moved away
     BROKEN = "broken"  # the flow went round and round
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """How a program on a leg ended.
+
+    Attributes:
+        notes: For the journal, not committed yet.
+    """
+
+    end: FlowEnd
+    notes: tuple[Note, ...] = ()
 
 
 class FlowRun:
@@ -90,6 +112,7 @@ class FlowRun:
         self._participant = participant
         self._keep_position = keep_position
         self._kept: ResumePoint | None = None
+        self._at: ResumePoint | None = None
         self._notes: list[Note] = []
         self._refused_by_full_queue: str | None = None
 
@@ -99,7 +122,7 @@ class FlowRun:
         *,
         resume: ResumePoint | None = None,
         stored_input: str | None = None,
-    ) -> FlowEnd:
+    ) -> Played:
         """Run the flow; a leg that leaves ends it."""
         program = run(flow, resume=resume, stored_input=stored_input)
         answer: Any = None
@@ -110,12 +133,11 @@ class FlowRun:
                 answer = await self._perform(request.effect, request.at)
         except StopIteration as stop:
             end: RunEnd = stop.value
-            return self._how(end)
+            return Played(self._how(end), tuple(self._notes))
         except LegGone:
-            return FlowEnd.GONE
+            return Played(FlowEnd.GONE, tuple(self._notes))
         finally:
             program.close()
-            await self._flush()
 
     def _how(self, end: RunEnd) -> FlowEnd:
         match end.how:
@@ -133,7 +155,14 @@ class FlowRun:
     async def _keep(self, request: Request) -> None:
         if isinstance(request.effect, _SILENT) or request.at == self._kept:
             return
-        changes = {"position": request.at.as_json()} if self._keep_position else {}
+        self._at = request.at
+        if not isinstance(request.effect, _COMMITTING):
+            await self._commit_position(request.at)
+        self._world.failpoint(f"flow_{type(request.effect).__name__}")
+
+    async def _commit_position(self, at: ResumePoint) -> None:
+        """Commit where the flow is; a database that fails leaves an older place to resume at."""
+        changes = {"position": at.as_json()} if self._keep_position else {}
         if changes or self._notes:
             notes, self._notes = self._notes, []
             try:
@@ -145,13 +174,7 @@ class FlowRun:
                     "A flow's position could not be kept",
                     extra={"event": "position_not_kept", "cause": error.code},
                 )
-        self._kept = request.at
-        self._world.failpoint(f"flow_{type(request.effect).__name__}")
-
-    async def _flush(self) -> None:
-        if self._notes:
-            notes, self._notes = self._notes, []
-            await self._world.store.note(self._contact_id, *notes, now=self._world.clock.now())
+        self._kept = at
 
     async def _contact(self) -> Contact:
         contact = await self._world.store.contact(self._contact_id)
@@ -161,9 +184,14 @@ class FlowRun:
         return contact
 
     async def _change(self, **changes: Any) -> None:
+        """Change the contact, and commit with it where the flow is."""
+        if self._keep_position and self._at is not None:
+            changes["position"] = self._at.as_json()
+        notes, self._notes = self._notes, []
         await self._world.store.change_contact(
-            self._contact_id, changes, now=self._world.clock.now()
+            self._contact_id, changes, *notes, now=self._world.clock.now()
         )
+        self._kept = self._at
 
     async def _perform(self, effect: WorldEffect, at: ResumePoint) -> Any:
         match effect:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ivr.domain.ids import AgentId, ContactId, LegId
 from ivr.ports.telephony import LegEvent, Participant
-from ivr.service.flow_runner import FlowEnd
+from ivr.service.flow_runner import Played
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class ProgramEnded:
     """What ran on a leg is over; the leg waits for its next place, or is gone."""
 
     participant: Participant
-    end: FlowEnd
+    played: Played
 
 
 @dataclass(frozen=True, slots=True)

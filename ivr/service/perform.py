@@ -30,7 +30,7 @@ from ivr.ports.telephony import (
     room,
 )
 from ivr.service.dialling import dial
-from ivr.service.flow_runner import FlowEnd, FlowRun
+from ivr.service.flow_runner import FlowEnd, FlowRun, Played
 from ivr.service.lines import Farewell, Line
 from ivr.service.whispers import prepare_whispers
 from ivr.service.world import MAX_WHISPER
@@ -198,14 +198,14 @@ class Performer:
         if self._s.agent is not None:
             await self._s.world.switch.hang_up(self._s.agent.leg_id)
 
-    async def _say(self, participant: Participant, name: str) -> FlowEnd:
+    async def _say(self, participant: Participant, name: str) -> Played:
         sound = self._s.world.speech.recorded(name)
         try:
             if sound is not None:
                 await participant.play((sound,))
         except LegGone:
-            return FlowEnd.GONE
-        return FlowEnd.OVER
+            return Played(FlowEnd.GONE)
+        return Played(FlowEnd.OVER)
 
     async def _after_leg(self, activity: AgentActivity) -> None:
         """Settle the agent now, or when the phone is down again: it could not ring before."""
@@ -304,21 +304,24 @@ class Performer:
     def _whisper(self, line: Line, flow: PinnedFlow | None) -> None:
         self._s.start(line, self._run_whisper(line, flow))
 
-    async def _run_whisper(self, line: Line, flow: PinnedFlow | None) -> FlowEnd:
+    async def _run_whisper(self, line: Line, flow: PinnedFlow | None) -> Played:
         participant = line.participant
         if flow is None or participant is None:
-            return FlowEnd.OVER
+            return Played(FlowEnd.OVER)
         run = FlowRun(self._s.world, self._s.id, participant, keep_position=False)
         try:
             async with asyncio.timeout(MAX_WHISPER.total_seconds()):
                 return await run.play(flow)
         except TimeoutError:
             line.stuck = True
-            return FlowEnd.OVER
+            return Played(FlowEnd.OVER)
 
     async def _resume_flow(self, line: Line, point: ResumePoint) -> None:
         world = self._s.world
         flow = await world.site.version(world.store, point.flow_id, point.flow_version)
+        if self._s.contact.state is not S.IN_FLOW and flow.document.kind is FlowKind.CONTACT_FLOW:
+            await self.start_queue_flow(line)  # the flow that queued it was its last act
+            return
         self._s.start(line, self._run_flow(line, flow, resume=point))
 
     async def start_queue_flow(self, line: Line) -> None:
@@ -333,15 +336,15 @@ class Performer:
         )
         s.start(line, self._run_flow(line, flow, resume=start))
 
-    async def _run_flow(self, line: Line, flow: PinnedFlow, *, resume: ResumePoint) -> FlowEnd:
+    async def _run_flow(self, line: Line, flow: PinnedFlow, *, resume: ResumePoint) -> Played:
         participant = line.participant
         if participant is None:
-            return FlowEnd.GONE
+            return Played(FlowEnd.GONE)
         run = FlowRun(self._s.world, self._s.id, participant, keep_position=True)
         try:
             await participant.answer()
         except LegGone:
-            return FlowEnd.GONE
+            return Played(FlowEnd.GONE)
         return await run.play(flow, resume=resume)
 
     # --- putting right --------------------------------------------------------------------------
