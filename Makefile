@@ -22,7 +22,8 @@ export PYTHONUNBUFFERED := 1
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: images ## play the main job with real SIP phones on a real Asterisk, and check what each hears
+demo: venv engine ## play the main job with real SIP phones on a real Asterisk, and check what each hears
+	@docker/build.sh asterisk
 	@$(PY) -m tests.demo $(ARGS)
 
 up: engine ## run the sample contact centre in containers
