@@ -6,18 +6,23 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from ivr.domain.agent import BUSY_ACTIVITIES, OFFLINE, AgentActivity, AgentState, StatusKind
 from ivr.domain.errors import NotFound
 from ivr.domain.ids import AgentId, ContactId
 from ivr.ports.store import Timer, TimerKind
 from ivr.store import timers
-from ivr.store.rows import columns_of, record, values
+from ivr.store.rows import columns_of, record, records, values
 from ivr.store.schema import agents, contacts
 
 _COLUMNS = columns_of(agents, AgentState)
 _ACW = AgentActivity.AFTER_CONTACT_WORK
+_THIS = agents.c.agent_id == bindparam("this")
+_GET = select(*_COLUMNS).where(_THIS)
+_GET_ROW = select(agents).where(_THIS)
+_EVERYONE = select(*_COLUMNS).order_by(agents.c.agent_id)
+_SET = update(agents).where(_THIS)
 _CONTACT_GIVEN_UP = frozenset({AgentActivity.IDLE, AgentActivity.MISSED, AgentActivity.ERROR})
 
 
@@ -40,13 +45,13 @@ def ensure(connection: Connection, agent_ids: Sequence[AgentId], *, now: datetim
 
 def everyone(connection: Connection) -> Sequence[AgentState]:
     """Every agent's state, by id."""
-    rows = connection.execute(select(*_COLUMNS).order_by(agents.c.agent_id))
-    return [record(AgentState, row) for row in rows]
+    rows = connection.execute(_EVERYONE)
+    return records(AgentState, rows)
 
 
 def get(connection: Connection, agent_id: AgentId) -> AgentState | None:
     """One agent's state."""
-    row = connection.execute(select(*_COLUMNS).where(agents.c.agent_id == agent_id)).one_or_none()
+    row = connection.execute(_GET, {"this": agent_id}).one_or_none()
     return None if row is None else record(AgentState, row)
 
 
@@ -93,10 +98,8 @@ def move(
     keep_idle_since: bool,
 ) -> bool:
     """Change the activity of an agent who holds this contact."""
-    agent = connection.execute(
-        select(agents).where(agents.c.agent_id == agent_id, agents.c.contact_id == contact_id)
-    ).one_or_none()
-    if agent is None:
+    agent = _row_or_none(connection, agent_id)
+    if agent is None or agent.contact_id != contact_id:
         return False
     if activity is AgentActivity.IDLE:
         _become_idle(connection, agent, now=now, keep_idle_since=keep_idle_since)
@@ -121,10 +124,8 @@ def move(
 def end_acw(connection: Connection, agent_id: AgentId, *, now: datetime) -> bool:
     """End after-contact work, applying the next status; whether the agent was in it."""
     timers.clear(connection, TimerKind.ACW_ENDS, agent_id)
-    agent = connection.execute(
-        select(agents).where(agents.c.agent_id == agent_id, agents.c.activity == _ACW)
-    ).one_or_none()
-    if agent is None:
+    agent = _row_or_none(connection, agent_id)
+    if agent is None or agent.activity is not _ACW:
         return False
     _become_idle(connection, agent, now=now, keep_idle_since=False)
     _apply_next_status(connection, agent, now=now)
@@ -170,18 +171,19 @@ def _date_contact(connection: Connection, contact_id: ContactId, field: str, now
 
 
 def _row(connection: Connection, agent_id: AgentId) -> Row[Any]:
-    row = connection.execute(select(agents).where(agents.c.agent_id == agent_id)).one_or_none()
+    row = _row_or_none(connection, agent_id)
     if row is None:
         raise NotFound(f"no agent {agent_id}")
     return row
 
 
+def _row_or_none(connection: Connection, agent_id: AgentId) -> Row[Any] | None:
+    return connection.execute(_GET_ROW, {"this": agent_id}).one_or_none()
+
+
 def _existing(connection: Connection, agent_id: AgentId) -> AgentState:
-    return record(
-        AgentState,
-        connection.execute(select(*_COLUMNS).where(agents.c.agent_id == agent_id)).one(),
-    )
+    return record(AgentState, connection.execute(_GET, {"this": agent_id}).one())
 
 
 def _set(connection: Connection, agent_id: AgentId, changes: dict[str, Any]) -> None:
-    connection.execute(update(agents).where(agents.c.agent_id == agent_id).values(changes))
+    connection.execute(_SET, {"this": agent_id, **changes})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlalchemy import (
     FromClause,
     Select,
     and_,
+    bindparam,
     exists,
     func,
     insert,
@@ -28,7 +30,7 @@ from ivr.domain.leg import LegOutcome, Role, outbound_leg_id
 from ivr.ports.store import DialLimits, DialRefused
 from ivr.store import callbacks as callback_rows
 from ivr.store.contacts import OPEN_STATES
-from ivr.store.rows import columns_of, record, values
+from ivr.store.rows import columns_of, records, values
 from ivr.store.schema import agents, attempts, callbacks, contacts
 
 _MINUTE = timedelta(minutes=1)
@@ -47,11 +49,11 @@ def customer_called(contact: FromClause = contacts) -> ColumnElement[bool]:
         or_(attempts.c.outcome.is_(None), attempts.c.outcome == LegOutcome.ANSWERED),
     )
     return and_(
-        contact.c.initiation == InitiationMethod.CALLBACK,
-        or_(
-            contact.c.state.in_((ContactState.OUTBOUND_WHISPER, ContactState.CONNECTED)),
-            and_(contact.c.state == ContactState.DIALLING, reached),
+        contact.c.state.in_(
+            (ContactState.DIALLING, ContactState.OUTBOUND_WHISPER, ContactState.CONNECTED)
         ),
+        contact.c.initiation == InitiationMethod.CALLBACK,
+        or_(contact.c.state != ContactState.DIALLING, reached),
     )
 
 
@@ -61,6 +63,35 @@ def customer_present(contact: FromClause = contacts) -> ColumnElement[bool]:
         contact.c.initiation != InitiationMethod.CALLBACK, contact.c.state.in_(OPEN_STATES)
     )
     return or_(calling, customer_called(contact))
+
+
+_INSERT = insert(attempts)
+_LEG = attempts.c.leg_id == bindparam("leg")
+_UNFINISHED = attempts.c.outcome.is_(None)
+_CONTACT_OF_LEG = select(attempts.c.contact_id).where(_LEG)
+_CLOSE = update(attempts).where(_LEG, _UNFINISHED)
+_COUNT = update(callbacks).where(callbacks.c.contact_id == bindparam("this"))
+_SERVED = (
+    select(func.count())
+    .select_from(contacts)
+    .join(callbacks, callbacks.c.contact_id == contacts.c.id)
+    .join(agents, agents.c.contact_id == contacts.c.id)
+    .where(
+        contacts.c.id == bindparam("this"),
+        contacts.c.state == ContactState.DIALLING,
+        contacts.c.agent_id == bindparam("agent"),
+        agents.c.agent_id == bindparam("agent"),
+        callbacks.c.result.is_(None),
+    )
+)
+"""Whether this agent holds a callback that is to be dialled and has no result."""
+_OPEN_HERE = select(func.count()).where(attempts.c.contact_id == bindparam("this"), _UNFINISHED)
+_OTHER = contacts.c.id != bindparam("this")
+_OTHERS_WITH_NUMBER = select(func.count()).where(
+    contacts.c.customer_number == bindparam("of_number"), _OTHER, customer_present()
+)
+_OTHERS_CALLED = select(func.count()).where(customer_called(), _OTHER)
+_BEGUN_SINCE = select(func.count()).where(attempts.c.started_at > bindparam("since"))
 
 
 def begin(
@@ -76,22 +107,23 @@ def begin(
     Raises:
         DomainError: An earlier attempt of this callback is still open.
     """
+
+    def count(query: Select[Any], **parameters: object) -> int:
+        return int(connection.scalar(query, parameters) or 0)
+
     callback = callback_rows.get(connection, contact_id)
-    if callback is None or not _is_served(connection, contact_id, agent_id):
+    if callback is None or not count(_SERVED, this=contact_id, agent=agent_id):
         return DialRefused.STOPPED
-    if _count(connection, attempts.c.contact_id == contact_id, attempts.c.outcome.is_(None)):
+    if count(_OPEN_HERE, this=contact_id):
         raise DomainError(f"an attempt of callback {contact_id} is still open")
-    others = contacts.c.id != contact_id
-    if _count(
-        connection, others, contacts.c.customer_number == callback.number, customer_present()
-    ):
+    if count(_OTHERS_WITH_NUMBER, this=contact_id, of_number=callback.number):
         return DialRefused.NUMBER_BUSY
     if limits.concurrent is not None and (
-        _count(connection, others, customer_called()) >= limits.concurrent
+        count(_OTHERS_CALLED, this=contact_id) >= limits.concurrent
     ):
         return DialRefused.TOO_MANY
     if limits.per_minute is not None and (
-        _count(connection, attempts.c.started_at > now - _MINUTE) >= limits.per_minute
+        count(_BEGUN_SINCE, since=now - _MINUTE) >= limits.per_minute
     ):
         return DialRefused.TOO_MANY
     number = callback.dials + 1
@@ -101,10 +133,8 @@ def begin(
         leg_id=outbound_leg_id(contact_id, Role.CUSTOMER, number),
         started_at=now,
     )
-    connection.execute(insert(attempts).values(values(attempt)))
-    connection.execute(
-        update(callbacks).where(callbacks.c.contact_id == contact_id).values(dials=number)
-    )
+    connection.execute(_INSERT, values(attempt))
+    connection.execute(_COUNT, {"this": contact_id, "dials": number})
     return attempt
 
 
@@ -124,24 +154,26 @@ def end(
     Raises:
         NotFound: No attempt has this leg.
     """
-    contact_id = connection.scalar(select(attempts.c.contact_id).where(attempts.c.leg_id == leg_id))
+    contact_id = connection.scalar(_CONTACT_OF_LEG, {"leg": leg_id})
     if contact_id is None:
         raise NotFound(f"no attempt has the leg {leg_id}")
+    callback = callback_rows.existing(connection, contact_id)
     closed = connection.execute(
-        update(attempts)
-        .where(attempts.c.leg_id == leg_id, attempts.c.outcome.is_(None))
-        .values(outcome=outcome, rang=rang, counted=counted, ended_at=now)
+        _CLOSE,
+        {"leg": leg_id, "outcome": outcome, "rang": rang, "counted": counted, "ended_at": now},
     )
-    if closed.rowcount == 1:
-        counts: dict[str, Any] = {"attempts_used": callbacks.c.attempts_used + int(counted)}
-        if outcome is LegOutcome.NETWORK_FAILURE:
-            counts["network_failures"] = callbacks.c.network_failures + 1
-        elif outcome not in _NO_NEWS:
-            counts["network_failures"] = 0
-        connection.execute(
-            update(callbacks).where(callbacks.c.contact_id == contact_id).values(counts)
-        )
-    return callback_rows.existing(connection, contact_id)
+    if closed.rowcount == 0:
+        return callback
+    failures = callback.network_failures
+    if outcome is LegOutcome.NETWORK_FAILURE:
+        failures += 1
+    elif outcome not in _NO_NEWS:
+        failures = 0
+    used = callback.attempts_used + counted
+    connection.execute(
+        _COUNT, {"this": contact_id, "attempts_used": used, "network_failures": failures}
+    )
+    return replace(callback, attempts_used=used, network_failures=failures)
 
 
 def of_callback(connection: Connection, contact_id: ContactId) -> Sequence[Attempt]:
@@ -151,32 +183,9 @@ def of_callback(connection: Connection, contact_id: ContactId) -> Sequence[Attem
 
 def open_ones(connection: Connection) -> Sequence[Attempt]:
     """Attempts without an outcome."""
-    return _attempts(connection, select(*_COLUMNS).where(attempts.c.outcome.is_(None)))
-
-
-def _is_served(connection: Connection, contact_id: ContactId, agent_id: AgentId) -> bool:
-    """Whether this agent holds a callback that is to be dialled and has no result."""
-    return bool(
-        connection.scalar(
-            select(func.count())
-            .select_from(contacts)
-            .join(callbacks, callbacks.c.contact_id == contacts.c.id)
-            .join(agents, agents.c.contact_id == contacts.c.id)
-            .where(
-                contacts.c.id == contact_id,
-                contacts.c.state == ContactState.DIALLING,
-                contacts.c.agent_id == agent_id,
-                agents.c.agent_id == agent_id,
-                callbacks.c.result.is_(None),
-            )
-        )
-    )
-
-
-def _count(connection: Connection, *conditions: ColumnElement[bool]) -> int:
-    return int(connection.scalar(select(func.count()).where(*conditions)) or 0)
+    return _attempts(connection, select(*_COLUMNS).where(_UNFINISHED))
 
 
 def _attempts(connection: Connection, query: Select[Any]) -> list[Attempt]:
     rows = connection.execute(query.order_by(attempts.c.contact_id, attempts.c.number))
-    return [record(Attempt, row) for row in rows]
+    return records(Attempt, rows)

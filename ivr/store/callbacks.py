@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, update
 
 from ivr.domain.callback import Callback, CallbackResult, FailureReason
 from ivr.domain.contact import SERVING_STATES, Contact, ContactState
@@ -32,6 +32,21 @@ _COLUMNS = columns_of(callbacks, Callback)
 _OPEN = callbacks.c.result.is_(None)
 _FINAL = ("result", "failure")
 _OUT_OF_QUEUE = (ContactState.SCHEDULED, ContactState.WAITING_FOR_RETRY)
+
+_THIS = callbacks.c.contact_id == bindparam("this")
+_NUMBER = callbacks.c.number == bindparam("of_number")
+_SINCE = callbacks.c.created_at > bindparam("since")
+_INSERT = insert(callbacks)
+_GET = select(*_COLUMNS).where(_THIS)
+_SET = update(callbacks).where(_THIS)
+_OPEN_OF_NUMBER = (
+    select(callbacks.c.contact_id)
+    .where(_NUMBER, callbacks.c.queue_id == bindparam("queue"), _OPEN)
+    .order_by(callbacks.c.created_at, callbacks.c.contact_id)
+    .limit(1)
+)
+_CREATED_SINCE = select(func.count()).where(_SINCE)
+_CREATED_FOR_NUMBER_SINCE = select(func.count()).where(_NUMBER, _SINCE)
 
 
 def create(
@@ -65,9 +80,7 @@ def create(
     if refused := _refusal(connection, callback, limits, freed=int(freed), now=now):
         return refused
     contact_rows.create(connection, contact, ())
-    connection.execute(
-        insert(callbacks).values({**values(callback), "one_per_number": limits.one_per_number})
-    )
+    connection.execute(_INSERT, {**values(callback), "one_per_number": limits.one_per_number})
     if contact.state is ContactState.SCHEDULED:
         timers.put(connection, _timer(TimerKind.CALLBACK_DUE, contact.id, callback.due_at))
     timers.put(connection, _timer(TimerKind.CALLBACK_EXPIRES, contact.id, callback.expires_at))
@@ -77,9 +90,7 @@ def create(
 
 def get(connection: Connection, contact_id: ContactId) -> Callback | None:
     """The callback's own row."""
-    row = connection.execute(
-        select(*_COLUMNS).where(callbacks.c.contact_id == contact_id)
-    ).one_or_none()
+    row = connection.execute(_GET, {"this": contact_id}).one_or_none()
     return None if row is None else record(Callback, row)
 
 
@@ -178,14 +189,9 @@ def end(
 
 
 def _open_one(connection: Connection, callback: Callback) -> ContactId | None:
-    return connection.scalar(
-        select(callbacks.c.contact_id)
-        .where(
-            callbacks.c.number == callback.number, callbacks.c.queue_id == callback.queue_id, _OPEN
-        )
-        .order_by(callbacks.c.created_at, callbacks.c.contact_id)
-        .limit(1)
-    )
+    wanted = {"of_number": callback.number, "queue": callback.queue_id}
+    kept: ContactId | None = connection.scalar(_OPEN_OF_NUMBER, wanted)
+    return kept
 
 
 def _refusal(
@@ -201,12 +207,12 @@ def _refusal(
         if taken >= limits.max_contacts:
             return CallbackRefused.QUEUE_FULL
     if limits.per_number_daily is not None:
-        today = (callbacks.c.number == callback.number, callbacks.c.created_at > now - _DAY)
-        if _count(connection, *today) >= limits.per_number_daily:
+        today = {"of_number": callback.number, "since": now - _DAY}
+        if (connection.scalar(_CREATED_FOR_NUMBER_SINCE, today) or 0) >= limits.per_number_daily:
             return CallbackRefused.TOO_MANY_FOR_NUMBER
     if limits.per_minute is not None:
-        lately = callbacks.c.created_at > now - _MINUTE
-        if _count(connection, lately) >= limits.per_minute:
+        lately = {"since": now - _MINUTE}
+        if (connection.scalar(_CREATED_SINCE, lately) or 0) >= limits.per_minute:
             return CallbackRefused.TOO_MANY_PER_MINUTE
     return None
 
@@ -232,13 +238,7 @@ def _timer(kind: TimerKind, contact_id: ContactId, due_at: datetime) -> Timer:
 
 def _set(connection: Connection, contact_id: ContactId, changes: Mapping[str, Any]) -> None:
     if changes:
-        connection.execute(
-            update(callbacks).where(callbacks.c.contact_id == contact_id).values(dict(changes))
-        )
-
-
-def _count(connection: Connection, *conditions: ColumnElement[bool]) -> int:
-    return int(connection.scalar(select(func.count()).where(*conditions)) or 0)
+        connection.execute(_SET, {"this": contact_id, **changes})
 
 
 def _open_ones(

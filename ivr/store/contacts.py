@@ -6,14 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, insert, select, update
 
 from ivr.domain.contact import Contact, ContactState, InitiationMethod
 from ivr.domain.errors import NotFound
 from ivr.domain.ids import ContactId, QueueId
 from ivr.ports.store import Enqueued, Note
 from ivr.store import journal
-from ivr.store.rows import checked, columns_of, record, values
+from ivr.store.rows import checked, columns_of, record, records, values
 from ivr.store.schema import callbacks, contacts
 
 WAITING_STATES = (ContactState.QUEUED, ContactState.OFFERED, ContactState.AGENT_WHISPER)
@@ -23,17 +23,33 @@ OPEN_STATES = tuple(state for state in ContactState if state is not ContactState
 IS_CALLBACK: ColumnElement[bool] = contacts.c.initiation == InitiationMethod.CALLBACK
 COLUMNS = columns_of(contacts, Contact)
 
+_THIS = contacts.c.id == bindparam("this")
+_INSERT = insert(contacts)
+_GET = select(*COLUMNS).where(_THIS)
+_CHANGE = update(contacts).where(_THIS)
+_MOVE = update(contacts).where(
+    _THIS, contacts.c.state.in_(bindparam("from_states", expanding=True))
+)
+_CALLS = select(func.count()).where(
+    contacts.c.queue_id == bindparam("queue"),
+    contacts.c.state.in_(WAITING_STATES),
+    ~IS_CALLBACK,
+)
+_CALLBACKS = select(func.count()).where(
+    callbacks.c.queue_id == bindparam("queue"), callbacks.c.result.is_(None)
+)
+
 
 def create(connection: Connection, contact: Contact, notes: Sequence[Note]) -> None:
     """Insert a contact; its start dates the notes."""
-    connection.execute(insert(contacts).values(values(contact)))
+    connection.execute(_INSERT, values(contact))
     journal.append(connection, contact.id, notes, at=contact.initiated_at)
 
 
 def get(connection: Connection, contact_id: ContactId) -> Contact | None:
     """One contact, open or ended."""
-    found = _contacts(connection, select(*COLUMNS).where(contacts.c.id == contact_id))
-    return found[0] if found else None
+    row = connection.execute(_GET, {"this": contact_id}).one_or_none()
+    return None if row is None else record(Contact, row)
 
 
 def existing(connection: Connection, contact_id: ContactId) -> Contact:
@@ -83,12 +99,9 @@ def change(
         ValueError: A field cannot be set here.
     """
     fields = checked(changes, Contact, but=("id", "state"))
-    this = contacts.c.id == contact_id
-    if fields:
-        found = connection.execute(update(contacts).where(this).values(fields)).rowcount
-    else:
-        found = connection.scalar(select(func.count()).where(this)) or 0
-    if found == 0:
+    if not fields:
+        existing(connection, contact_id)
+    elif connection.execute(_CHANGE, {"this": contact_id, **fields}).rowcount == 0:
         raise NotFound(f"no contact {contact_id}")
     journal.append(connection, contact_id, notes, at=now)
 
@@ -104,12 +117,9 @@ def move(
     now: datetime,
 ) -> bool:
     """Set the state and fields, if the state is still one of ``from_states``."""
-    moved = connection.execute(
-        update(contacts)
-        .where(contacts.c.id == contact_id, contacts.c.state.in_(from_states))
-        .values({**checked(changes, Contact, but=("id", "state")), "state": to_state})
-    )
-    if moved.rowcount == 0:
+    fields = checked(changes, Contact, but=("id", "state"))
+    which = {"this": contact_id, "from_states": list(from_states)}
+    if connection.execute(_MOVE, {**which, **fields, "state": to_state}).rowcount == 0:
         return False
     journal.append(connection, contact_id, notes, at=now)
     return True
@@ -135,14 +145,11 @@ def enqueue(
 
 def occupancy(connection: Connection, queue_id: QueueId) -> int:
     """How many places of a queue are taken: calls that wait, and callbacks without a result."""
-    calls = select(func.count()).where(
-        contacts.c.queue_id == queue_id, contacts.c.state.in_(WAITING_STATES), ~IS_CALLBACK
+    queue = {"queue": queue_id}
+    return int(connection.scalar(_CALLS, queue) or 0) + int(
+        connection.scalar(_CALLBACKS, queue) or 0
     )
-    open_callbacks = select(func.count()).where(
-        callbacks.c.queue_id == queue_id, callbacks.c.result.is_(None)
-    )
-    return int(connection.scalar(calls) or 0) + int(connection.scalar(open_callbacks) or 0)
 
 
 def _contacts(connection: Connection, query: Select[Any]) -> list[Contact]:
-    return [record(Contact, row) for row in connection.execute(query)]
+    return records(Contact, connection.execute(query))

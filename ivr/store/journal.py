@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from ivr.domain.ids import ContactId
 from ivr.ports.store import JournalEntry, Note
-from ivr.store.rows import columns_of, record
+from ivr.store.rows import columns_of, records
 from ivr.store.schema import journal
+
+_LAST = select(func.coalesce(func.max(journal.c.number), 0)).where(
+    journal.c.contact_id == bindparam("of_contact")
+)
+_APPEND = insert(journal)
 
 
 def append(
@@ -19,13 +24,9 @@ def append(
     """Write a contact's next entries, numbered without gaps."""
     if not notes:
         return
-    last = connection.scalar(
-        select(func.coalesce(func.max(journal.c.number), 0)).where(
-            journal.c.contact_id == contact_id
-        )
-    )
+    last = connection.scalar(_LAST, {"of_contact": contact_id})
     connection.execute(
-        insert(journal),
+        _APPEND,
         [
             {
                 "contact_id": contact_id,
@@ -46,4 +47,4 @@ def entries(connection: Connection, contact_id: ContactId) -> Sequence[JournalEn
         .where(journal.c.contact_id == contact_id)
         .order_by(journal.c.number)
     )
-    return [record(JournalEntry, row) for row in rows]
+    return records(JournalEntry, rows)

@@ -11,11 +11,12 @@ from ivr.domain.errors import LeaseLost
 from ivr.store.schema import EPOCH, lease
 
 NOBODY = ""
+_LOCK = select(lease).where(lease.c.id == 1).with_for_update()
 
 
 def lock(connection: Connection) -> Row[Any]:
     """Read the lease and keep it as it is until this transaction ends."""
-    return connection.execute(select(lease).where(lease.c.id == 1).with_for_update()).one()
+    return connection.execute(_LOCK).one()
 
 
 def check(connection: Connection, token: int | None) -> None:

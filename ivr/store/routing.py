@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, case, exists, func, select, update
+from sqlalchemy import Connection, and_, bindparam, case, exists, func, select, update
 
 from ivr.domain.agent import AgentActivity, StatusKind
 from ivr.domain.contact import ContactState
@@ -15,37 +15,63 @@ from ivr.store import agents as agent_rows
 from ivr.store import journal
 from ivr.store.attempts import customer_present
 from ivr.store.contacts import IS_CALLBACK, WAITING_STATES
-from ivr.store.rows import record
+from ivr.store.rows import records
 from ivr.store.schema import agents, contacts
 
 _SCHEDULED_STATES = (ContactState.SCHEDULED, ContactState.WAITING_FOR_RETRY)
 
 
+_other = contacts.alias("other")
+_WAITING = (
+    select(
+        contacts.c.id.label("contact_id"),
+        contacts.c.queue_id,
+        contacts.c.place_at,
+        func.coalesce(contacts.c.enqueued_at, contacts.c.initiated_at).label("waiting_since"),
+        contacts.c.priority,
+        IS_CALLBACK.label("is_callback"),
+        and_(
+            IS_CALLBACK,
+            exists().where(
+                _other.c.customer_number == contacts.c.customer_number,
+                _other.c.id != contacts.c.id,
+                customer_present(_other),
+            ),
+        ).label("busy_number"),
+    )
+    .where(contacts.c.state == ContactState.QUEUED)
+    .order_by(contacts.c.place_at, contacts.c.id)
+)
+_OFFER = (
+    update(contacts)
+    .where(contacts.c.id == bindparam("contact"), contacts.c.state == ContactState.QUEUED)
+    .values(
+        state=ContactState.OFFERED,
+        agent_id=bindparam("agent"),
+        agent_attempts=contacts.c.agent_attempts + 1,
+    )
+    .returning(contacts.c.agent_attempts)
+)
+_RESERVE = (
+    update(agents)
+    .where(
+        agents.c.agent_id == bindparam("agent"),
+        agents.c.status_kind == StatusKind.ROUTABLE,
+        agents.c.activity == AgentActivity.IDLE,
+        agents.c.reachable,
+        agents.c.contact_id.is_(None),
+    )
+    .values(
+        activity=AgentActivity.OFFERED,
+        activity_since=bindparam("now"),
+        contact_id=bindparam("contact"),
+    )
+)
+
+
 def snapshot(connection: Connection) -> Snapshot:
     """Queued contacts in order of place, and all agents."""
-    other = contacts.alias("other")
-    busy = and_(
-        IS_CALLBACK,
-        exists().where(
-            other.c.customer_number == contacts.c.customer_number,
-            other.c.id != contacts.c.id,
-            customer_present(other),
-        ),
-    )
-    rows = connection.execute(
-        select(
-            contacts.c.id.label("contact_id"),
-            contacts.c.queue_id,
-            contacts.c.place_at,
-            func.coalesce(contacts.c.enqueued_at, contacts.c.initiated_at).label("waiting_since"),
-            contacts.c.priority,
-            IS_CALLBACK.label("is_callback"),
-            busy.label("busy_number"),
-        )
-        .where(contacts.c.state == ContactState.QUEUED)
-        .order_by(contacts.c.place_at, contacts.c.id)
-    )
-    waiting = [record(WaitingContact, row) for row in rows]
+    waiting = records(WaitingContact, connection.execute(_WAITING))
     return Snapshot(waiting=waiting, agents=agent_rows.everyone(connection))
 
 
@@ -62,31 +88,12 @@ def claim(
     Returns:
         The number of this offer for the contact, or none if either was taken.
     """
+    pair = {"contact": contact_id, "agent": agent_id}
     with connection.begin_nested() as both:
-        offer = connection.scalar(
-            update(contacts)
-            .where(contacts.c.id == contact_id, contacts.c.state == ContactState.QUEUED)
-            .values(
-                state=ContactState.OFFERED,
-                agent_id=agent_id,
-                agent_attempts=contacts.c.agent_attempts + 1,
-            )
-            .returning(contacts.c.agent_attempts)
-        )
+        offer = connection.scalar(_OFFER, pair)
         if offer is None:
             return None
-        reserved = connection.execute(
-            update(agents)
-            .where(
-                agents.c.agent_id == agent_id,
-                agents.c.status_kind == StatusKind.ROUTABLE,
-                agents.c.activity == AgentActivity.IDLE,
-                agents.c.reachable,
-                agents.c.contact_id.is_(None),
-            )
-            .values(activity=AgentActivity.OFFERED, activity_since=now, contact_id=contact_id)
-        )
-        if reserved.rowcount == 0:
+        if connection.execute(_RESERVE, {**pair, "now": now}).rowcount == 0:
             both.rollback()
             return None
     journal.append(connection, contact_id, notes, at=now)
@@ -111,4 +118,4 @@ def queue_figures(connection: Connection) -> Sequence[QueueFigures]:
         .group_by(contacts.c.queue_id)
         .order_by(contacts.c.queue_id)
     )
-    return [record(QueueFigures, row) for row in rows]
+    return records(QueueFigures, rows)

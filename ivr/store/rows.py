@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import Field, fields
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from sqlalchemy import Column, Row, Table
+from sqlalchemy import Column, Result, Row, Table
 
 
 class _Record(Protocol):
@@ -23,7 +23,13 @@ def columns_of(table: Table, kind: type[_Record]) -> list[Column[Any]]:
 
 def record(kind: type[R], row: Row[Any]) -> R:
     """Build a record from a row of its columns."""
-    return kind(**row._mapping)
+    return kind(**dict(zip(row._fields, row, strict=True)))
+
+
+def records(kind: type[R], result: Result[Any]) -> list[R]:
+    """Build a record from every row of a result."""
+    names = tuple(result.keys())
+    return [kind(**dict(zip(names, row, strict=True))) for row in result]
 
 
 def values(of: _Record) -> dict[str, Any]:

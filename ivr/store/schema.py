@@ -78,6 +78,7 @@ class ByValue(TypeDecorator[Enum]):
     def __init__(self, kind: type[Enum]) -> None:
         super().__init__()
         self.kind = kind
+        self._members = {member.value: member for member in kind}
 
     def process_bind_param(self, value: Enum | None, dialect: Dialect) -> str | None:
         """Give the member's value."""
@@ -85,7 +86,7 @@ class ByValue(TypeDecorator[Enum]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Enum | None:
         """Find the member."""
-        return None if value is None else self.kind(value)
+        return None if value is None else self._members[value]
 
 
 class JsonObject(TypeDecorator[Mapping[str, Any]]):

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, insert, select, update
 
 from ivr.ports.store import SiteObject
-from ivr.store.rows import columns_of, record, values
+from ivr.store.rows import columns_of, records, values
 from ivr.store.schema import flow_versions, site_objects
 
 
@@ -19,7 +19,7 @@ def objects(connection: Connection) -> Sequence[SiteObject]:
             site_objects.c.kind, site_objects.c.name
         )
     )
-    return [record(SiteObject, row) for row in rows]
+    return records(SiteObject, rows)
 
 
 def put_objects(
