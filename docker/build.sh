@@ -80,6 +80,7 @@ quietly() {
 # the host's certificates inside the image), else the default of mmdebstrap.
 debian_mirror() {
     command -v apt-get >/dev/null || return 0
+    # shellcheck disable=SC2016 # apt fills it in
     apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' \
         'Label: Debian' 2>/dev/null | grep -m1 '^http://' || true
 }
@@ -135,6 +136,8 @@ ensure() {
         say "$name: up to date"
     else
         say "$name: building"
+        local former
+        former=$(docker image inspect --format '{{ .Id }}' "$(image "$name")" 2>/dev/null || true)
         local options=(--network host --label "queueback.inputs=$hash" --tag "$(image "$name")")
         if ((FRESH)); then options+=(--no-cache); fi
         # Docker knows these names: their values reach every step and are not kept in the image.
@@ -143,6 +146,8 @@ ensure() {
             if [[ -n ${!variable:-} ]]; then options+=(--build-arg "$variable"); fi
         done
         quietly "$name" docker build "${options[@]}" "$context"
+        # What was replaced only takes space, unless a container still runs it.
+        [[ -z $former ]] || docker image rm "$former" >/dev/null 2>&1 || true
         say "$name: built in $((SECONDS - started)) s$(about "$name")"
     fi
     rm -rf "$context"
