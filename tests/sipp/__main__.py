@@ -94,7 +94,7 @@ def main(
 @main.command("load")
 @click.option("--callers", default=400)
 @click.option("--rate", default=20.0, help="Callers a second.")
-@click.option("--prefix", default="202555", help="Their numbers: this and four digits.")
+@click.option("--prefix", default="202557", help="Their numbers: this and four digits.")
 @click.option("--within", default=180.0, help="Seconds until all must be done.")
 @click.pass_obj
 def load_command(site: Site, callers: int, rate: float, prefix: str, within: float) -> None:

@@ -16,7 +16,7 @@ from typing import Final
 from tests.sipp.capture import Press, capture, length_ms
 
 _TEMPLATE: Final = Path(__file__).parent / "scenarios" / "caller.xml.in"
-SAMPLE_KEYS: Final = "2500:1 2000:2 2000:{number}# 2500:1"
+SAMPLE_KEYS: Final = "2000:1 1500:2 1500:{number}# 2500:1"
 """Asks for a callback to another number than one's own, in the sample site's entry flow."""
 SAMPLE_WAIT_KEYS: Final = "2500:2"
 """Waits in line there."""

@@ -1,8 +1,8 @@
 """All scenes against an installation of their own: the sample site on loopback.
 
 The sample is changed only where a scene would last too long or meet a limit: attempts follow each
-other sooner, the customer's phone rings 15 s, two callers fill the waiting line, and callbacks are
-not limited.
+other sooner, the customer's phone rings 15 s, two callers fill the waiting line, and neither the
+number of callbacks nor their rate is limited.
 """
 
 from __future__ import annotations
@@ -21,6 +21,11 @@ from tests.sipp.caller import SAMPLE_KEYS, SAMPLE_WAIT_KEYS
 from tests.sipp.scenes import Check, callback, full, load, refused, retry
 from tests.sipp.site import Account, Place, Site
 
+SETTINGS: Final = {
+    "IVR_LIMITS__CALLBACKS_PER_MINUTE": "100000",
+    "IVR_PBX__RTP_FIRST_PORT": "10000",
+    "IVR_PBX__RTP_LAST_PORT": "15999",
+}
 AGENT: Final = "agent-anna"
 AVAILABLE: Final = "*81"
 PLACES: Final = 2
@@ -44,18 +49,20 @@ async def play(folder: Path, callers: int, rate: float) -> AsyncIterator[tuple[s
         rate: Callers a second.
     """
     with tempfile.TemporaryDirectory() as state:
-        async with House(Path(state), change=_change, flows={ENTRY: _entry()}) as house:
+        async with House(
+            Path(state), change=_change, flows={ENTRY: _entry()}, environment=SETTINGS
+        ) as house:
             house.trunk.close()  # SIPp takes the carrier's place
             site = _site(house, folder)
             yield "callback", await callback(site, "2025550176", within=60)
             for number, status in (("2025550177", 486), ("2025550178", 404), ("2025550179", 603)):
-                yield f"code {status}", await refused(site, number, status, watch=20)
+                yield f"code {status}", await refused(site, number, status, watch=10)
             yield "retry", await retry(site, "2025550180", 2, SPACING, within=90)
             yield (
                 "full queue",
                 await full(site, PLACES, SAMPLE_WAIT_KEYS, patience=10, within=60),
             )
-            yield "load", await load(site, callers, rate, "202555", within=120 + callers / rate)
+            yield "load", await load(site, callers, rate, "202557", within=120 + callers / rate)
             yield "load: what was kept", _kept(house, callers)
 
 
