@@ -36,7 +36,7 @@ async def request_callback(world: World, contact: Contact, wish: CreateCallback)
     callback_contact = _new_contact(world, contact, queue, number, wish)
     callback = _new_callback(site, callback_contact, queue, number, wish, now=now)
     world.failpoint("before_callback_commit")
-    outcome = await world.store.create_callback(
+    outcome = await _asked_before(world, contact, callback) or await world.store.create_callback(
         callback_contact,
         callback,
         asked_by=contact.id,
@@ -62,6 +62,13 @@ async def request_callback(world: World, contact: Contact, wish: CreateCallback)
     world.timers.ring()
     world.router.ring()
     return not isinstance(outcome, CallbackRefused)
+
+
+async def _asked_before(world: World, asked_by: Contact, wish: Callback) -> CallbackKept | None:
+    """The open callback that this call has made already: a flow that resumes asks again."""
+    made = await world.store.callback(asked_by.next_id) if asked_by.next_id else None
+    same = made is not None and (made.number, made.queue_id) == (wish.number, wish.queue_id)
+    return CallbackKept(made.contact_id) if made and same and made.result is None else None
 
 
 def _queue(site: Site, contact: Contact, wish: CreateCallback) -> Queue | None:

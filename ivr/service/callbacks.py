@@ -14,6 +14,7 @@ from ivr.domain.errors import NotFound
 from ivr.domain.ids import AgentId, ContactId
 from ivr.ports.store import Note, Timer, TimerKind
 from ivr.service.mailbox import Mailbox, StopRequested
+from ivr.service.supervision import keep_doing
 from ivr.service.world import World
 
 logger = logging.getLogger(__name__)
@@ -22,6 +23,8 @@ S = ContactState
 WAITING = (S.SCHEDULED, S.QUEUED, S.WAITING_FOR_RETRY)
 SERVED_MEANWHILE = timedelta(minutes=1)
 """A callback that expires while an agent serves it is looked at again after this."""
+BETWEEN_OWNERS = timedelta(milliseconds=50)
+"""Before a stop that met nobody is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +45,21 @@ class Callbacks:
 
     async def run(self) -> None:
         """Handle every timer when it is due, for ever."""
-        while True:
-            for timer in await self._world.store.due_timers(now=self._world.clock.now()):
-                await self._due(timer)
-            next_due = await self._world.store.next_due()
-            if next_due is None:
-                await self._world.timers.wait()
-                continue
-            async with asyncio.TaskGroup() as group:
-                bell = group.create_task(self._world.timers.wait(), name="timer bell")
-                alarm = group.create_task(
-                    self._world.clock.sleep_until(next_due), name="timer alarm"
-                )
-                await asyncio.wait({bell, alarm}, return_when=asyncio.FIRST_COMPLETED)
-                bell.cancel()
-                alarm.cancel()
+        await keep_doing(self._world.clock, "timers", self._handle_due_and_wait)
+
+    async def _handle_due_and_wait(self) -> None:
+        for timer in await self._world.store.due_timers(now=self._world.clock.now()):
+            await self._due(timer)
+        next_due = await self._world.store.next_due()
+        if next_due is None:
+            await self._world.timers.wait()
+            return
+        async with asyncio.TaskGroup() as group:
+            bell = group.create_task(self._world.timers.wait(), name="timer bell")
+            alarm = group.create_task(self._world.clock.sleep_until(next_due), name="timer alarm")
+            await asyncio.wait({bell, alarm}, return_when=asyncio.FIRST_COMPLETED)
+            bell.cancel()
+            alarm.cancel()
 
     async def _due(self, timer: Timer) -> None:
         world, now = self._world, self._world.clock.now()
@@ -118,11 +121,23 @@ class Callbacks:
         Raises:
             NotFound: There is no such callback.
         """
-        world, now = self._world, self._world.clock.now()
-        if await world.store.callback(contact_id) is None:
-            message = f"no callback {contact_id!r}"
-            raise NotFound(message)
-        stopped = await world.store.end_callback(
+        world = self._world
+        while True:
+            callback = await world.store.callback(contact_id)
+            if callback is None:
+                message = f"no callback {contact_id!r}"
+                raise NotFound(message)
+            if callback.result is not None:
+                return False
+            if await self._stop_waiting(contact_id, by) or await self._stop_served(contact_id):
+                world.router.ring()
+                return True
+            # Between two owners: its session is about to begin, or has just ended.
+            await world.clock.sleep_until(world.clock.now() + BETWEEN_OWNERS)
+
+    async def _stop_waiting(self, contact_id: ContactId, by: str) -> bool:
+        now = self._world.clock.now()
+        return await self._world.store.end_callback(
             contact_id,
             WAITING,
             CallbackResult.STOPPED,
@@ -131,10 +146,7 @@ class Callbacks:
             Note("callback_stopped", {"by": by}),
             now=now,
         )
-        if stopped:
-            world.router.ring()
-            return True
+
+    async def _stop_served(self, contact_id: ContactId) -> bool:
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        if not self._mailbox.post(contact_id, StopRequested(answer)):
-            return False
-        return await answer
+        return self._mailbox.post(contact_id, StopRequested(answer)) and await answer

@@ -7,8 +7,8 @@ import logging
 from datetime import timedelta
 
 from ivr.domain.contact import Contact, ContactState, InitiationMethod
-from ivr.domain.errors import StoreError
-from ivr.domain.ids import E164, AgentId, ContactId
+from ivr.domain.errors import LeaseLost, StoreError
+from ivr.domain.ids import E164, AgentId, ContactId, LegId
 from ivr.domain.phone_number import parse_any
 from ivr.domain.site import Site
 from ivr.flow.memory import Memory, ResumePoint
@@ -17,15 +17,18 @@ from ivr.ports.telephony import END, Participant, PhoneChanged, SwitchDown, Swit
 from ivr.service.agents import Agents
 from ivr.service.callbacks import Callbacks
 from ivr.service.contact_session import ContactSession
-from ivr.service.mailbox import Arrived, Mailbox, OfferWon
-from ivr.service.reconcile import reconcile
+from ivr.service.lines import contact_named_by
+from ivr.service.mailbox import Arrived, Doubted, Mailbox, OfferWon
+from ivr.service.reconcile import is_on_a_line, reconcile
 from ivr.service.router import Router
-from ivr.service.supervision import Wake
+from ivr.service.supervision import Wake, keep_doing
 from ivr.service.world import World
 
 logger = logging.getLogger(__name__)
 
 SWEEP = timedelta(seconds=30)
+RECENT = 200
+"""Among so many latest contacts is the one that ended while its leg waited for a controller."""
 
 
 class ContactCentre:
@@ -49,7 +52,7 @@ class ContactCentre:
         self._phones: asyncio.Queue[PhoneChanged] = asyncio.Queue()
         self.agents = Agents(world)
         self.callbacks = Callbacks(world, self._mailbox)
-        self._router = Router(world, self._offer)
+        self._router = Router(world, self._offer, self._compared.is_set)
 
     async def run(self) -> None:
         """Run the pillars; one that fails ends all."""
@@ -93,45 +96,69 @@ class ContactCentre:
 
         A called phone that redirects (302) can make the switch bring a stranger here.
         """
-        await self._until_compared()
-        owner = self._mailbox.owner(participant.leg_id)
-        released = asyncio.Event()
+        if not await self._is_compared():
+            return
+        leg_id, released = participant.leg_id, asyncio.Event()
+        if self._mailbox.owner(leg_id) is None:
+            await self._take_up(await self._open_contact_of(leg_id))
+        owner = self._mailbox.owner(leg_id)
         if owner is None or not self._mailbox.post(owner, Arrived(participant, released)):
             logger.warning(
-                "A leg belongs to nobody",
-                extra={"event": "leg_of_nobody", "leg_id": participant.leg_id},
+                "A leg belongs to nobody", extra={"event": "leg_of_nobody", "leg_id": leg_id}
             )
-            if self._compared.is_set():
-                await participant.leave(END)
+            await participant.leave(END)
             return
         await released.wait()
 
     async def _inbound(self, participant: Participant) -> None:
-        await self._until_compared()
+        if not await self._is_compared():
+            return
         if self._mailbox.owner(participant.leg_id) is None:
-            known = await self._contact_of(participant)
-            contact = known or await self._new_contact(participant)
+            contact = await self._contact_of(participant)
             if contact is None:
-                await participant.refuse()
-                return
-            self._start(contact)
+                contact = await self._new_contact(participant)
+                if contact is None:
+                    await participant.refuse()
+                    return
+                self._start(contact)
+            else:
+                await self._take_up(contact)
         await self._hand_over(participant)
 
-    async def _until_compared(self) -> None:
-        """Wait a moment for the comparison after a start, so that no contact is made twice."""
+    async def _take_up(self, contact: Contact | None) -> None:
+        """Make the session of a contact whose session has failed; it compares first."""
+        if contact is not None and is_on_a_line(contact) and not self._mailbox.is_open(contact.id):
+            self._start(contact)
+            self._mailbox.post(contact.id, Doubted())
+
+    async def _open_contact_of(self, leg_id: LegId) -> Contact | None:
+        contact_id = contact_named_by(leg_id)
+        if contact_id is not None:
+            return await self._world.store.contact(contact_id)
+        contacts = await self._world.store.open_contacts()
+        return next((each for each in contacts if each.customer_leg == leg_id), None)
+
+    async def _is_compared(self) -> bool:
+        """Wait a moment for the comparison after a start, so that no contact is made twice.
+
+        Returns:
+            Whether legs can be handed over; otherwise this one knocks again.
+        """
         try:
             async with asyncio.timeout(3):
                 await self._compared.wait()
         except TimeoutError:
             logger.warning("The switch is not compared yet", extra={"event": "not_compared"})
+        return self._compared.is_set()
 
     async def _contact_of(self, participant: Participant) -> Contact | None:
+        """The contact of a leg that knocks again; its flow may have ended meanwhile."""
         if participant.entry.tries == 0:
             return None
-        for contact in await self._world.store.open_contacts():
-            if contact.customer_leg == participant.leg_id:
-                return contact
-        return None
+        leg_id = participant.leg_id
+        recent = await self._world.store.recent_contacts(RECENT)
+        ended = (each for each in recent if each.customer_leg == leg_id)
+        return await self._open_contact_of(leg_id) or next(ended, None)
 
     async def _new_contact(self, participant: Participant) -> Contact | None:
         """Make the contact of a new call; none if its number is not ours."""
@@ -185,7 +212,14 @@ class ContactCentre:
         if self._mailbox.is_open(contact.id):
             return
         session = ContactSession(self._world, self._mailbox, contact)
-        self._world.guests.admit(f"contact {contact.id}", session.run())
+        self._world.guests.admit(f"contact {contact.id}", self._serve(session))
+
+    async def _serve(self, session: ContactSession) -> None:
+        try:
+            await session.run()
+        except BaseException:
+            self._compare.ring()  # what it leaves behind is put right at once
+            raise
 
     def _offer(self, contact_id: ContactId, agent_id: AgentId, number: int) -> None:
         self._world.trunks.probe()
@@ -205,26 +239,35 @@ class ContactCentre:
     # --- pillars --------------------------------------------------------------------------------
 
     async def _keep_comparing(self) -> None:
-        while True:
-            async with asyncio.TaskGroup() as group:
-                bell = group.create_task(self._compare.wait(), name="compare bell")
-                sweep = group.create_task(
-                    self._world.clock.sleep_until(self._world.clock.now() + self._sweep),
-                    name="sweep",
-                )
-                await asyncio.wait({bell, sweep}, return_when=asyncio.FIRST_COMPLETED)
-                bell.cancel()
-                sweep.cancel()
+        await keep_doing(self._world.clock, "reconcile", self._wait_and_compare)
+
+    async def _wait_and_compare(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            bell = group.create_task(self._compare.wait(), name="compare bell")
+            sweep = group.create_task(
+                self._world.clock.sleep_until(self._world.clock.now() + self._sweep),
+                name="sweep",
+            )
+            await asyncio.wait({bell, sweep}, return_when=asyncio.FIRST_COMPLETED)
+            bell.cancel()
+            sweep.cancel()
+        try:
             done = await reconcile(self._world, self._mailbox, self._start)
-            if done and not self._compared.is_set():
-                self._compared.set()
-                logger.info("Store and switch are compared", extra={"event": "switch_compared"})
+        except StoreError:
+            self._compare.ring()
+            raise
+        if done and not self._compared.is_set():
+            self._compared.set()
+            logger.info("Store and switch are compared", extra={"event": "switch_compared"})
+        self._world.router.ring()
 
     async def _watch_phones(self) -> None:
         while True:
             change = await self._phones.get()
             try:
                 await self.agents.phone_changed(change.endpoint, reachable=change.reachable)
+            except LeaseLost:
+                raise
             except StoreError as error:
                 logger.warning(
                     "A phone's state could not be kept",

@@ -13,7 +13,7 @@ from collections.abc import Coroutine, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from ivr.domain.callback import Fail, FailureReason, after_attempt, counts
+from ivr.domain.callback import Callback, Fail, FailureReason, after_attempt, counts
 from ivr.domain.contact import SERVING_STATES, Contact, ContactState, DisconnectReason
 from ivr.domain.errors import LinkDown, StoreError, TelephonyError, UnexpectedEvent
 from ivr.domain.ids import AgentId, ContactId, LegId
@@ -126,13 +126,36 @@ class ContactSession:
         try:
             async with asyncio.TaskGroup() as programs:
                 self._programs = programs
+                await self._take_up_dial()
                 while not self._is_over():
-                    await self._handle(await self._inbox.messages.get())
+                    await self._take(await self._inbox.messages.get())
                 self._let_go_of_everything()
         finally:
             self.mailbox.close(self.id)
             self._let_go_of_everything()
             await self._answer_the_rest()
+
+    async def _take_up_dial(self) -> None:
+        """Know the attempt that a predecessor began and nobody has closed."""
+        if self.contact.state is S.DIALLING:
+            for attempt in await self.world.store.attempts(self.id):
+                if attempt.outcome is None:
+                    self.dial = self.line(attempt.leg_id)
+
+    async def _take(self, message: Message) -> None:
+        """Handle a message; what the switch did not do is put right at the next comparison."""
+        try:
+            await self._handle(message)
+        except TelephonyError as error:
+            logger.warning(
+                "A message was not carried through",
+                extra={
+                    "event": "message_cut_short",
+                    "contact_id": self.id,
+                    "message_kind": type(message).__name__,
+                    "cause": error.code,
+                },
+            )
 
     def _is_over(self) -> bool:
         if not self._inbox.messages.empty() or self.farewells:
@@ -386,16 +409,28 @@ class ContactSession:
         line, self.dial = self.dial, None
         self._performer.cancel_after(line)
         now = self.now()
-        counted = counts(outcome, rang=rang)
         callback = await self.world.store.end_attempt(
-            line.leg_id, outcome, rang=rang, counted=counted, now=now
+            line.leg_id, outcome, rang=rang, counted=counts(outcome, rang=rang), now=now
         )
         if outcome is LegOutcome.NETWORK_FAILURE:
             self.world.trunks.failed(now)
         else:
             self.world.trunks.worked()
+        await self._conclude(callback, outcome, rang=rang, ended_at=now, detail=detail)
+
+    async def _conclude(
+        self,
+        callback: Callback,
+        outcome: LegOutcome,
+        *,
+        rang: bool,
+        ended_at: datetime,
+        detail: str,
+    ) -> None:
+        """Decide what follows an attempt that is closed."""
         queue = self.world.site.now.queue(callback.queue_id)
-        verdict = after_attempt(callback, outcome, rang=rang, policy=queue.retry, ended_at=now)
+        verdict = after_attempt(callback, outcome, rang=rang, policy=queue.retry, ended_at=ended_at)
+        counted = counts(outcome, rang=rang)
         note = Note(
             "attempt_over",
             {"outcome": outcome.value, "rang": rang, "counted": counted, "detail": detail},
@@ -511,12 +546,8 @@ class ContactSession:
         for line in (self.customer, self.agent, self.dial):
             if line is not None and line.is_newborn():
                 live.setdefault(line.leg_id, LiveLeg(leg_id=line.leg_id, place=None, up=False))
-        for leg_id in [leg for leg in self.farewells if leg not in live]:
-            await self._farewell_over(leg_id)
-        if self.contact.state is S.DIALLING and self.dial is None:
-            await self._find_attempt(live)
-        elif self.dial is not None and self.dial.leg_id not in live:
-            await self.attempt_over(LegOutcome.UNKNOWN, rang=self.rang, detail="lost sight of it")
+        if self.contact.state is S.DIALLING:
+            await self._compare_dial(live)
         if self.customer is not None and self.customer.leg_id not in live:
             self.customer.let_go()
             self.customer = None
@@ -528,25 +559,39 @@ class ContactSession:
                 await self.advance(Event.OFFER_LOST)
             else:
                 await self._agent_hung_up()
+        for leg_id in [leg for leg in self.farewells if leg not in live]:
+            await self._farewell_over(leg_id)
         for leg in live.values():
             if self.mailbox.owner(leg.leg_id) == self.id:
                 await self._performer.put_right(leg.leg_id, live=leg)
+        await self._performer.put_agent_right()
 
-    async def _find_attempt(self, live: Mapping[LegId, LiveLeg]) -> None:
-        """Take up the attempt that a predecessor began, or close it as unknown."""
-        for attempt in await self.world.store.attempts(self.id):
-            if attempt.outcome is None:
-                self.dial = self.line(attempt.leg_id)
-                self.rang = attempt.leg_id in live
-                if attempt.leg_id not in live:
-                    await self.attempt_over(
-                        LegOutcome.UNKNOWN, rang=False, detail="nobody watched it"
-                    )
-                return
-        if self.agent is not None and self.agent.leg_id in live:
-            await self.perform(Command.DIAL_CUSTOMER)
-        else:
-            await self.dial_refused(DialRefused.TOO_MANY)
+    async def _compare_dial(self, live: Mapping[LegId, LiveLeg]) -> None:
+        """Go on where dialling was left; never by dialling again what may have rung."""
+        if self.dial is not None:
+            self.rang = self.rang or self.dial.leg_id in live
+            if self.dial.leg_id not in live:
+                await self.attempt_over(LegOutcome.UNKNOWN, rang=self.rang, detail="unwatched")
+            return
+        attempts = await self.world.store.attempts(self.id)
+        last, accepted = attempts[-1] if attempts else None, self.contact.dequeued_at
+        if last is None or (accepted is not None and last.started_at < accepted):
+            if self.agent is not None and self.agent.leg_id in live:
+                await self.perform(Command.DIAL_CUSTOMER)
+            else:
+                await self.dial_refused(DialRefused.TOO_MANY)
+        elif last.outcome is LegOutcome.ANSWERED:
+            await self._customer_answered(self.line(last.leg_id))
+        elif last.outcome is not None and last.ended_at is not None:
+            callback = await self.world.store.callback(self.id)
+            if callback is not None:
+                await self._conclude(
+                    callback,
+                    last.outcome,
+                    rang=last.rang,
+                    ended_at=last.ended_at,
+                    detail="closed before",
+                )
 
 
 def _times_of(state: ContactState, now: datetime) -> dict[str, Any]:

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass
 
 from ivr.domain.agent import AgentActivity
 from ivr.domain.errors import LegGone
-from ivr.domain.ids import AgentId, LegId
+from ivr.domain.ids import AgentId, ContactId, LegId
 from ivr.ports.telephony import CallControl, Participant, Place
 
 NEWBORN = 2.0
 """Seconds after an order in which a leg may not be on the switch yet."""
+
+
+_OUR_LEG = re.compile(r"(?P<contact>.+)-[ac]\d+")
+
+
+def contact_named_by(leg_id: LegId) -> ContactId | None:
+    """The contact for which we made this leg; none for a leg that came to us."""
+    named = _OUR_LEG.fullmatch(leg_id)
+    return None if named is None else ContactId(named["contact"])
 
 
 @dataclass(slots=True)

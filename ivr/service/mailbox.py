@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ivr.domain.ids import AgentId, ContactId, LegId
 from ivr.ports.telephony import LegEvent, Participant
 from ivr.service.flow_runner import Played
+from ivr.service.lines import contact_named_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +82,9 @@ class Mailbox:
         self._contact_of[leg_id] = contact_id
 
     def owner(self, leg_id: LegId) -> ContactId | None:
-        """The open contact a leg belongs to."""
-        return self._contact_of.get(leg_id)
+        """The open contact a leg belongs to, also one that its session does not know of yet."""
+        owner = self._contact_of.get(leg_id) or contact_named_by(leg_id)
+        return owner if owner in self._inboxes else None
 
     def is_open(self, contact_id: ContactId) -> bool:
         """Whether somebody handles this contact's messages."""
@@ -102,5 +104,5 @@ class Mailbox:
 
     def deliver(self, event: LegEvent) -> bool:
         """Put a leg's event into its contact's inbox; whether it has one."""
-        owner = self._contact_of.get(event.leg_id)
+        owner = self.owner(event.leg_id)
         return owner is not None and self.post(owner, event)

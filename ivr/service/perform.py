@@ -6,7 +6,7 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from ivr.domain.agent import AgentActivity
+from ivr.domain.agent import BUSY_ACTIVITIES, AgentActivity
 from ivr.domain.contact import ContactState
 from ivr.domain.errors import LegGone, LinkDown, TelephonyError
 from ivr.domain.ids import AgentId, LegId
@@ -31,7 +31,7 @@ from ivr.ports.telephony import (
 )
 from ivr.service.dialling import dial
 from ivr.service.flow_runner import FlowEnd, FlowRun, Played
-from ivr.service.lines import Farewell, Line
+from ivr.service.lines import Farewell, Line, contact_named_by
 from ivr.service.whispers import prepare_whispers
 from ivr.service.world import MAX_WHISPER
 
@@ -49,6 +49,16 @@ _TELLS = {
     LegOutcome.INVALID_NUMBER: "number-invalid",
 }
 """What an agent is told of an attempt, by its outcome; else that the call failed."""
+
+_DOES = {
+    S.OFFERED: AgentActivity.OFFERED,
+    S.AGENT_WHISPER: AgentActivity.CONNECTING,
+    S.CUSTOMER_WHISPER: AgentActivity.CONNECTING,
+    S.DIALLING: AgentActivity.CONNECTING,
+    S.OUTBOUND_WHISPER: AgentActivity.CONNECTING,
+    S.CONNECTED: AgentActivity.ON_CONTACT,
+}
+"""What the agent of a contact does, by its state."""
 
 
 class Performer:
@@ -352,16 +362,37 @@ class Performer:
     async def put_right(self, leg_id: LegId, *, live: LiveLeg | None = None) -> None:
         """Send a leg that is not where its role and the contact's state want it to its place."""
         s = self._s
+        farewell = s.farewells.get(leg_id)
         if s.customer is not None and s.customer.leg_id == leg_id:
             line, place = s.customer, self._customer_place()
         elif s.agent is not None and s.agent.leg_id == leg_id:
             line, place = s.agent, self._agent_place()
+        elif farewell is not None and farewell.sound is not None and (live is None or live.up):
+            line, place = farewell.line, PROGRAM
+        elif s.dial is None or s.dial.leg_id != leg_id:
+            if contact_named_by(leg_id) is not None:
+                await s.world.switch.hang_up(leg_id)
+            return
         else:
             return
         if live is not None and (not live.up or live.place in (None, place)):
             return
         if line.participant is None:
             await self._send(line, place)
+
+    async def put_agent_right(self) -> None:
+        """Have whoever is reserved for this contact do what its state says, or be free of it."""
+        s = self._s
+        for agent in await s.world.store.agents():
+            if agent.contact_id != s.id or agent.activity not in BUSY_ACTIVITIES or s.farewells:
+                continue
+            # Read after the agent: a claim in between shows in the contact.
+            contact = await s.world.store.contact(s.id)
+            activity = _DOES.get(contact.state) if contact else None
+            if contact is None or contact.agent_id != agent.agent_id or activity is None:
+                activity = AgentActivity.IDLE
+            if activity is not agent.activity:
+                await self.settle(agent.agent_id, activity)
 
     def _customer_place(self) -> Place:
         return room(self._s.id) if self._s.contact.state is S.CONNECTED else PROGRAM

@@ -9,21 +9,22 @@ watches, and hangs up legs of ours that belong to nobody.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Sequence
 
 from ivr.domain.agent import BUSY_ACTIVITIES, AgentActivity
 from ivr.domain.contact import SERVING_STATES, Contact, ContactState
 from ivr.domain.errors import TelephonyError
-from ivr.domain.ids import ContactId, LegId
+from ivr.domain.ids import AgentId
 from ivr.domain.leg import LegOutcome
-from ivr.ports.telephony import LiveLeg
+from ivr.ports.telephony import LiveLeg, PlaceKind
+from ivr.service.lines import contact_named_by
 from ivr.service.mailbox import Doubted, Mailbox
 from ivr.service.world import World
 
 logger = logging.getLogger(__name__)
 
-_OUR_LEG = re.compile(r"(?P<contact>.+)-[ac]\d+")
+_STAYS = frozenset({PlaceKind.ROOM, PlaceKind.HOLD, PlaceKind.RINGBACK, PlaceKind.QUIET})
+"""Kinds of places that nobody leaves by themselves."""
 
 
 async def reconcile(world: World, mailbox: Mailbox, start: Callable[[Contact], None]) -> bool:
@@ -48,31 +49,35 @@ async def reconcile(world: World, mailbox: Mailbox, start: Callable[[Contact], N
             await world.store.set_agent_reachable(
                 agent.id, reachable=agent.endpoint in reachable, now=now
             )
-    contacts = await world.store.open_contacts()
-    for contact in contacts:
-        if not mailbox.is_open(contact.id) and _is_on_a_line(contact):
+    for contact in await world.store.open_contacts():
+        if not mailbox.is_open(contact.id) and is_on_a_line(contact):
             start(contact)
     for contact_id in mailbox.open_ids():
         mailbox.post(contact_id, Doubted())
-    await _free_agents(world, mailbox, contacts)
-    await _close_attempts(world, contacts)
+    await _free_agents(world, mailbox)
+    await _close_attempts(world)
     await _hang_up_orphans(world, mailbox, live)
-    world.router.ring()
     world.timers.ring()
     return True
 
 
-def _is_on_a_line(contact: Contact) -> bool:
+def is_on_a_line(contact: Contact) -> bool:
+    """Whether somebody of an open contact is on the switch, as far as its row says."""
+    if contact.state is ContactState.ENDED:
+        return False
     return contact.customer_leg is not None or contact.state in SERVING_STATES
 
 
-async def _free_agents(world: World, mailbox: Mailbox, contacts: Sequence[Contact]) -> None:
-    """Free agents who hold a contact that does not hold them."""
-    holders = {c.id: c.agent_id for c in contacts if c.state in SERVING_STATES}
+async def _free_agents(world: World, mailbox: Mailbox) -> None:
+    """Free agents who hold a contact that does not hold them; a session sees to its own."""
     for agent in await world.store.agents():
         if agent.activity not in BUSY_ACTIVITIES or agent.contact_id is None:
             continue
-        if holders.get(agent.contact_id) == agent.agent_id or mailbox.is_open(agent.contact_id):
+        # Read after the agent: a claim in between shows in the contact.
+        contact = await world.store.contact(agent.contact_id)
+        if mailbox.is_open(agent.contact_id) or (
+            contact is not None and serves(contact, agent.agent_id)
+        ):
             continue
         logger.warning(
             "An agent was held by nobody",
@@ -83,25 +88,32 @@ async def _free_agents(world: World, mailbox: Mailbox, contacts: Sequence[Contac
         )
 
 
-async def _close_attempts(world: World, contacts: Sequence[Contact]) -> None:
+def serves(contact: Contact, agent_id: AgentId) -> bool:
+    """Whether this agent is reserved for a contact, or serves it."""
+    return contact.state in SERVING_STATES and contact.agent_id == agent_id
+
+
+async def _close_attempts(world: World) -> None:
     """Close attempts whose contact is no longer dialling: nobody will hear of them again."""
-    dialling = {c.id for c in contacts if c.state is ContactState.DIALLING}
     for attempt in await world.store.open_attempts():
-        if attempt.contact_id not in dialling:
+        contact = await world.store.contact(attempt.contact_id)
+        if contact is not None and contact.state is not ContactState.DIALLING:
             await world.store.end_attempt(
                 attempt.leg_id, LegOutcome.UNKNOWN, rang=False, counted=True, now=world.clock.now()
             )
 
 
 async def _hang_up_orphans(world: World, mailbox: Mailbox, live: Sequence[LiveLeg]) -> None:
+    """Hang up legs of nobody; one that is with the controller, or leaving, finds its own way."""
     for leg in live:
-        ours = _OUR_LEG.fullmatch(leg.leg_id)
-        if ours is None or mailbox.is_open(ContactId(ours["contact"])):
+        is_ours = contact_named_by(leg.leg_id) is not None
+        waits = leg.place is not None and leg.place.kind in _STAYS
+        if mailbox.owner(leg.leg_id) is not None or not (is_ours or waits):
             continue
         logger.warning(
             "A leg belonged to nobody", extra={"event": "orphan_hung_up", "leg_id": leg.leg_id}
         )
         try:
-            await world.switch.hang_up(LegId(leg.leg_id))
+            await world.switch.hang_up(leg.leg_id)
         except TelephonyError:
             return

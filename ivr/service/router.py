@@ -13,6 +13,7 @@ from ivr.domain.ids import AgentId, ContactId
 from ivr.domain.routing import Match, ReadyAgent, Waiting, decide, next_wake
 from ivr.domain.site import Queue, Site
 from ivr.ports.store import Note, Snapshot, WaitingContact
+from ivr.service.supervision import keep_doing
 from ivr.service.world import World
 
 logger = logging.getLogger(__name__)
@@ -28,17 +29,22 @@ class Router:
     Args:
         world: Ports and bells.
         won: Told of each claim that was won: contact, agent, number of the offer.
+        is_ready: Whether offers can be made now; the router's bell is rung when they can again.
     """
 
-    def __init__(self, world: World, won: Winner) -> None:
+    def __init__(self, world: World, won: Winner, is_ready: Callable[[], bool]) -> None:
         self._world = world
         self._won = won
+        self._is_ready = is_ready
 
     async def run(self) -> None:
         """Route for ever."""
-        while True:
-            again_at = await self.route() if self._world.site.is_set else None
-            await self._until_something_changes(again_at)
+        await keep_doing(self._world.clock, "router", self._route_and_wait)
+
+    async def _route_and_wait(self) -> None:
+        may_route = self._world.site.is_set and self._is_ready()
+        again_at = await self.route() if may_route else None
+        await self._until_something_changes(again_at)
 
     async def _until_something_changes(self, again_at: datetime | None) -> None:
         if again_at is None:

@@ -8,10 +8,36 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import timedelta
+from typing import Any, Final
+
+from ivr.domain.errors import LeaseLost, StoreError
+from ivr.ports.clock import Clock
 
 logger = logging.getLogger(__name__)
+
+STORE_PAUSE: Final = timedelta(seconds=1)
+"""Before a pillar whose database failed tries again."""
+
+
+async def keep_doing(clock: Clock, pillar: str, step: Callable[[], Awaitable[None]]) -> None:
+    """Do a pillar's step for ever; one that the database fails is done again after a pause.
+
+    Raises:
+        LeaseLost: Another controller is in charge.
+    """
+    while True:
+        try:
+            await step()
+        except LeaseLost:
+            raise
+        except StoreError as error:
+            logger.warning(
+                "The database failed",
+                extra={"event": "pillar_waits", "pillar": pillar, "cause": str(error)},
+            )
+            await clock.sleep_until(clock.now() + STORE_PAUSE)
 
 
 class Guests:
