@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -36,6 +37,7 @@ from ivr.domain.ids import E164, ContactId
 from ivr.domain.phone_number import in_format
 from ivr.domain.site import Site, Trunk
 from ivr.ports.clock import Clock
+from ivr.ports.provisioning import UnsafePlan
 from ivr.ports.store import DialLimits
 from ivr.ports.telephony import SwitchEvent
 from ivr.service.contact_centre import ContactCentre
@@ -43,7 +45,7 @@ from ivr.service.publishing import apply_site, export_site, load_site
 from ivr.service.supervision import Guests, Wake
 from ivr.service.trunk_health import TrunkHealth
 from ivr.service.world import Limits, LiveSite, World
-from ivr.settings import Settings
+from ivr.settings import BadSettings, Settings
 from ivr.speech.rendered import RenderedSpeech
 from ivr.speech.system_sounds import install_system_sounds
 from ivr.speech.voices import installed_engines
@@ -283,8 +285,14 @@ async def apply(settings: Settings, folder: Path, *, prune: bool) -> Applied:
     """
     await provision(settings)
     async with _store(settings) as store, _speech(settings) as speech:
-        clock = SystemClock()
-        site, warnings = await apply_site(folder, store, speech, now=clock.now(), prune=prune)
+        site, warnings = await apply_site(
+            folder,
+            store,
+            speech,
+            now=SystemClock().now(),
+            prune=prune,
+            objections=partial(_objections, settings),
+        )
     reloaded = await _write_switch_files(settings, site)
     return Applied(
         site_name=site.name,
@@ -292,6 +300,15 @@ async def apply(settings: Settings, folder: Path, *, prune: bool) -> Applied:
         told_controller=await _tell_controller(settings),
         reloaded_switch=reloaded,
     )
+
+
+def _objections(settings: Settings, site: Site) -> tuple[str, ...]:
+    """Why the switch could not be set up for a site."""
+    try:
+        ConfigFolder(settings.pbx_dir / "conf").render(plan_of(settings, site))
+    except (UnsafePlan, BadSettings) as error:
+        return tuple(str(error).splitlines())
+    return ()
 
 
 async def provision(settings: Settings) -> tuple[str, ...]:

@@ -235,6 +235,11 @@ def national(number: E164) -> str:
     )
 
 
+def is_region(code: str) -> bool:
+    """Whether a numbering plan goes by this code: ISO 3166, or ``001`` for no country."""
+    return code == NON_GEOGRAPHIC or code in phonenumbers.SUPPORTED_REGIONS
+
+
 def mask(number: str) -> str:
     """Hide a number but for its country code and last two digits: ``+49•••••••23``.
 

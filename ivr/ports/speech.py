@@ -130,6 +130,10 @@ class SpeechPort(Protocol):
         """Render ahead of time, one after the other; what failed, in words."""
         ...
 
+    async def check_prompts(self, folder: Path) -> ImportedPrompts:
+        """What ``import_prompts`` would make of a folder; nothing is changed."""
+        ...
+
     async def import_prompts(self, folder: Path) -> ImportedPrompts:
         """Make the recordings in a site's ``prompts`` folder playable, all of them or none.
 

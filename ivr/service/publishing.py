@@ -9,277 +9,74 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import yaml
 
-from ivr.domain.agent import StatusKind
-from ivr.domain.callback import MAX_RETRIES
 from ivr.domain.errors import InvalidSite, NotFound
 from ivr.domain.site import Site
 from ivr.flow.context import FlowContext
-from ivr.flow.document import load_flow
-from ivr.flow.errors import InvalidFlow
 from ivr.flow.kinds import FlowKind
-from ivr.flow.parameters import Mention, MentionKind
-from ivr.flow.prompt import Recorded, Ssml, Text
-from ivr.flow.reference import references_in
-from ivr.flow.step import FlowDocument
-from ivr.ports.speech import MUSIC_PROMPTS, PlainText, SpeechPort, Voice, Words
+from ivr.flow.prompt import Recorded
+from ivr.ports.speech import ImportedPrompts, SpeechPort, Voice
 from ivr.ports.speech import Ssml as SpokenSsml
 from ivr.ports.store import SiteObject, Store
+from ivr.service.site_check import (
+    FLOWS_FOLDER,
+    SITE_FILE,
+    CheckedSite,
+    check_document,
+    check_site,
+    with_what_is_live,
+    words_of,
+)
 from ivr.service.site_documents import (
     KINDS,
     FlowDocumentEntry,
     SiteDocument,
     document_of,
-    names_of,
+    label_of,
     objects_of,
-    read_document,
-    site_of,
     slug,
+    with_known_ids,
 )
+from ivr.service.site_values import site_of
 from ivr.service.whispers import spoken_words
 
-SITE_FILE = "site.yaml"
 _DIGITS = SpokenSsml('<speak><say-as interpret-as="telephone">+1 234 567 8900</say-as></speak>')
-FLOWS_FOLDER = "flows"
 PROMPTS_FOLDER = "prompts"
 
 
-@dataclass(slots=True)
-class CheckedSite:
-    """A site folder as it was read.
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What applying a site does to the database.
 
     Attributes:
-        flows: Content of each flow, by the flow's id.
-        problems: Faults; nothing may be applied if there is one.
-        warnings: Accepted, but worth knowing.
+        rows: To be written, flows without their versions.
+        remove: Kind and name of what goes.
+        document: The whole site afterwards.
     """
 
-    document: SiteDocument | None = None
-    flows: dict[str, str] = field(default_factory=dict)
-    documents: dict[str, FlowDocument] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    rows: tuple[SiteObject, ...]
+    remove: tuple[tuple[str, str], ...]
+    document: SiteDocument
 
 
-def check_site(folder: Path, speech: SpeechPort) -> CheckedSite:
-    """Read and check a site folder; nothing is written."""
-    checked = CheckedSite()
-    data = _read_yaml(folder / SITE_FILE, checked)
-    if data is None:
-        return checked
-    document, problems = read_document(data)
-    checked.problems += [f"{SITE_FILE}: {problem}" for problem in problems]
-    if document is None:
-        return checked
-    checked.document = document
-    _check_uniqueness(document, checked)
-    _check_references(document, checked)
-    for entry in document.flows:
-        _check_flow(folder, entry, document, speech, checked)
-    _warn_of_oddities(document, checked)
-    return checked
-
-
-def _read_yaml(path: Path, checked: CheckedSite) -> Any:
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeError) as error:
-        checked.problems.append(f"{path.name}: cannot be read: {type(error).__name__}")
-        return None
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" line {mark.line + 1}" if mark else ""
-        checked.problems.append(f"{path.name}{where}: {getattr(error, 'problem', 'no YAML')}")
-        return None
-    if not isinstance(data, dict):
-        checked.problems.append(f"{path.name}: must be a mapping")
-        return None
-    return data
-
-
-def _check_uniqueness(document: SiteDocument, checked: CheckedSite) -> None:
-    for plural, _ in KINDS.values():
-        seen: dict[str, int] = {}
-        for index, each in enumerate(getattr(document, plural)):
-            named = hasattr(each, "known_as")
-            keys = {each.name, each.known_as()} if named else {_label(each)}
-            for key in keys:
-                if seen.setdefault(key, index) != index:
-                    checked.problems.append(
-                        f"{SITE_FILE}: {plural}[{index}]: {key!r} is there twice"
-                    )
-    endpoints: dict[str, str] = {}
-    for prefix, accounts in (("agent", document.agents), ("caller", document.callers)):
-        for account in accounts:
-            endpoint = account.endpoint or f"{prefix}-{account.known_as()}"
-            other = endpoints.setdefault(endpoint, account.name)
-            if other != account.name:
-                checked.problems.append(
-                    f"{SITE_FILE}: endpoint {endpoint!r} is used by {other!r} and {account.name!r}"
-                )
-    codes: dict[str, str] = {}
-    for status in document.statuses:
-        if status.code and codes.setdefault(status.code, status.name) != status.name:
-            checked.problems.append(f"{SITE_FILE}: code {status.code} chooses two statuses")
-
-
-def _label(each: Any) -> str:
-    return str(getattr(each, "name", None) or each.number)
-
-
-def _check_references(document: SiteDocument, checked: CheckedSite) -> None:
-    names = {
-        kind: set(names_of(getattr(document, KINDS[kind][0])))
-        for kind in ("hours", "queue", "profile", "flow")
-    }
-    kinds = {name: flow.kind for flow in document.flows for name in (flow.name, flow.known_as())}
-    numbers = {number.number for number in document.numbers}
-
-    def expect(place: str, kind: str, name: str | None) -> bool:
-        if name is None or name in names[kind]:
-            return True
-        checked.problems.append(f"{SITE_FILE}: {place}: there is no {kind} {name!r}")
-        return False
-
-    def expect_flow(place: str, name: str | None, kind: FlowKind) -> None:
-        if expect(place, "flow", name) and name is not None and kinds[name] is not kind:
-            checked.problems.append(
-                f"{SITE_FILE}: {place}: flow {name!r} is a {kinds[name].value}, not a {kind.value}"
-            )
-
-    for i, number in enumerate(document.numbers):
-        expect_flow(f"numbers[{i}].flow", number.flow, FlowKind.CONTACT_FLOW)
-    for i, queue in enumerate(document.queues):
-        expect(f"queues[{i}].hours", "hours", queue.hours)
-        expect_flow(
-            f"queues[{i}].outbound_whisper", queue.outbound_whisper, FlowKind.OUTBOUND_WHISPER
-        )
-        if queue.caller_id is not None and queue.caller_id not in numbers:
-            checked.problems.append(
-                f"{SITE_FILE}: queues[{i}].caller_id: must be a number of the site"
-            )
-    for i, profile in enumerate(document.routing_profiles):
-        for j, each in enumerate(profile.queues):
-            expect(f"routing_profiles[{i}].queues[{j}].queue", "queue", each.queue)
-    for i, agent in enumerate(document.agents):
-        expect(f"agents[{i}].routing_profile", "profile", agent.routing_profile)
-    for i, trunk in enumerate(document.trunks):
-        if trunk.username is None and not trunk.identify:
-            checked.problems.append(
-                f"{SITE_FILE}: trunks[{i}]: needs `identify` addresses or a `username`"
-            )
-    routable = [s for s in document.statuses if s.kind is StatusKind.ROUTABLE]
-    if document.statuses and not routable:
-        checked.problems.append(f"{SITE_FILE}: statuses: none is routable")
-
-
-def _check_flow(
-    folder: Path,
-    entry: FlowDocumentEntry,
-    document: SiteDocument,
-    speech: SpeechPort,
-    checked: CheckedSite,
-) -> None:
-    file = f"{FLOWS_FOLDER}/{entry.file or entry.known_as() + '.json'}"
-    path = (folder / file).resolve()
-    if not path.is_relative_to(folder.resolve()):
-        checked.problems.append(f"{SITE_FILE}: flow {entry.name!r}: {file} is outside the site")
-        return
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        checked.problems.append(f"{file}: cannot be read: {type(error).__name__}")
-        return
-    try:
-        flow = load_flow(content, kind=entry.kind)
-    except InvalidFlow as error:
-        checked.problems += [f"{file}: {problem}" for problem in error.problems]
-        return
-    checked.warnings += [f"{file}: {warning}" for warning in flow.warnings]
-    checked.flows[entry.known_as()] = content.decode("utf-8-sig")
-    checked.documents[entry.known_as()] = flow
-    for action_id, mention in flow.mentions():
-        if not _is_there(mention, document):
-            checked.problems.append(
-                f"{file}: {action_id}: there is no {mention.kind.value} {mention.name!r}"
-            )
-    checked.problems += [
-        f"{file}: {problem}" for problem in unspeakable(flow, document.site.language, speech)
-    ]
-    checked.warnings += [f"{file}: {warning}" for warning in _clamped(flow, document)]
-
-
-def _is_there(mention: Mention, document: SiteDocument) -> bool:
-    name = mention.name.rsplit("/", 1)[-1] if mention.name.startswith("arn:") else mention.name
-    match mention.kind:
-        case MentionKind.QUEUE:
-            return name in set(names_of(document.queues))
-        case MentionKind.FLOW:
-            return name in set(names_of(document.flows))
-        case MentionKind.HOURS:
-            return name in set(names_of(document.hours))
-        case MentionKind.AGENT:
-            return name in set(names_of(document.agents))
-        case MentionKind.NUMBER:
-            return name in {number.number for number in document.numbers}
-
-
-def unspeakable(flow: FlowDocument, language: str, speech: SpeechPort) -> Iterator[str]:
-    """Why prompts of a flow could not be heard: a missing voice or recording is never silence."""
-    voice = Voice(language=language)
-    for step in flow.steps.values():
-        for prompt in step.parameters.prompts():
-            match prompt:
-                case Recorded(name):
-                    known = name in MUSIC_PROMPTS or speech.recorded(name) is not None
-                    if not known and not references_in(name):
-                        yield f"{step.id}: there is no recorded prompt {name!r}"
-                case _:
-                    for problem in speech.problems(words_of(prompt), voice):
-                        yield f"{step.id}: {problem}"
-
-
-def words_of(prompt: Text | Ssml) -> Words:
-    """What speech is asked for."""
-    return PlainText(prompt.text) if isinstance(prompt, Text) else SpokenSsml(prompt.ssml)
-
-
-def _clamped(flow: FlowDocument, document: SiteDocument) -> Iterator[str]:
-    """Callback settings beyond the site's bounds, which count as the bounds."""
-    for step in flow.steps.values():
-        if step.type != "CreateCallbackContact":
-            continue
-        attempts = step.raw.get("MaximumConnectionAttempts")
-        spacing = step.raw.get("RetryDelaySeconds")
-        floor = document.site.min_retry_delay_seconds
-        if str(attempts).isdigit() and int(str(attempts)) > MAX_RETRIES:
-            yield f"{step.id}: {attempts} retries count as {MAX_RETRIES}"
-        if str(spacing).isdigit() and int(str(spacing)) < floor:
-            yield f"{step.id}: a spacing of {spacing} s is raised to the site's {floor} s"
-
-
-def _warn_of_oddities(document: SiteDocument, checked: CheckedSite) -> None:
-    served = {each.queue for profile in document.routing_profiles for each in profile.queues}
-    for queue in document.queues:
-        if not {queue.name, queue.known_as()} & served:
-            checked.warnings.append(f"{SITE_FILE}: queue {queue.name!r} is served by no profile")
-        if queue.caller_id is None:
-            checked.warnings.append(
-                f"{SITE_FILE}: queue {queue.name!r} has no caller_id: callbacks are anonymous"
-            )
+def _nothing_to_object(_: Site) -> Iterable[str]:
+    return ()
 
 
 async def apply_site(
-    folder: Path, store: Store, speech: SpeechPort, *, now: datetime, prune: bool = False
+    folder: Path,
+    store: Store,
+    speech: SpeechPort,
+    *,
+    now: datetime,
+    prune: bool = False,
+    objections: Callable[[Site], Iterable[str]] = _nothing_to_object,
 ) -> tuple[Site, tuple[str, ...]]:
     """Check a site folder and make it live, all or nothing.
 
@@ -289,6 +86,7 @@ async def apply_site(
         speech: Imports recordings, and renders what can be said ahead of time.
         now: Current time, UTC.
         prune: Remove what the folder does not have; otherwise nothing is ever deleted.
+        objections: What the switch could not be set up for, asked before anything is written.
 
     Returns:
         The live site, and warnings.
@@ -296,29 +94,14 @@ async def apply_site(
     Raises:
         InvalidSite: Every fault; nothing was applied.
     """
-    problems: list[str] = []
-    if (folder / PROMPTS_FOLDER).is_dir():
-        imported = await speech.import_prompts(folder / PROMPTS_FOLDER)
-        problems += imported.problems
-    checked = check_site(folder, speech)
-    problems += checked.problems
-    if checked.document is None or problems:
+    checked, change = await _prepare(folder, store, speech, prune=prune)
+    problems = list(objections(site_of(change.document, await _contents(change, checked, store))))
+    if not problems and (folder / PROMPTS_FOLDER).is_dir():
+        problems += _in_prompts(await speech.import_prompts(folder / PROMPTS_FOLDER))
+    if problems:
         raise InvalidSite(tuple(problems))
-    versions = {}
-    for entry in checked.document.flows:
-        flow_id = entry.known_as()
-        versions[flow_id] = await store.publish_flow(
-            flow_id,
-            name=entry.name,
-            kind=entry.kind.value,
-            content=checked.flows[flow_id],
-            now=now,
-        )
-    rows = [_with_version(row, versions) for row in objects_of(checked.document)]
-    wanted = {(row.kind, row.name) for row in rows}
-    old = [(row.kind, row.name) for row in await store.site_objects()]
-    remove = [key for key in old if key not in wanted] if prune else []
-    await store.put_site_objects(rows, remove=remove)
+    rows = [await _published(row, checked, store, now) for row in change.rows]
+    await store.put_site_objects(rows, remove=change.remove)
     site = await load_site(store)
     failed = await speech.prepare(
         [
@@ -335,10 +118,124 @@ async def apply_site(
     return site, (*checked.warnings, *failed)
 
 
-def _with_version(row: SiteObject, versions: Mapping[str, int]) -> SiteObject:
+async def _prepare(
+    folder: Path, store: Store, speech: SpeechPort, *, prune: bool
+) -> tuple[CheckedSite, _Change]:
+    """Check everything that can be checked without writing.
+
+    Raises:
+        InvalidSite: Every fault.
+    """
+    prompts, problems = await _check_prompts(folder, speech)
+    checked = check_site(folder, speech, prompts)
+    problems += checked.problems
+    if checked.document is None or problems:
+        raise InvalidSite(tuple(problems))
+    old = await store.site_objects()
+    problems += _changed_ids(checked.document, old)
+    change = _change(checked.document, old, prune=prune)
+    problems += check_document(change.document, with_what_is_live)
+    problems += await _in_use(change, old, store)
+    if problems:
+        raise InvalidSite(tuple(problems))
+    return checked, change
+
+
+async def _check_prompts(folder: Path, speech: SpeechPort) -> tuple[tuple[str, ...], list[str]]:
+    if not (folder / PROMPTS_FOLDER).is_dir():
+        return (), []
+    prompts = await speech.check_prompts(folder / PROMPTS_FOLDER)
+    return prompts.prompt_ids, _in_prompts(prompts)
+
+
+def _in_prompts(prompts: ImportedPrompts) -> list[str]:
+    return [f"{PROMPTS_FOLDER}/{problem}" for problem in prompts.problems]
+
+
+def _changed_ids(document: SiteDocument, old: Sequence[SiteObject]) -> Iterator[str]:
+    known = {(row.kind, row.name): row.id for row in old}
+    for kind, (plural, _) in KINDS.items():
+        for index, each in enumerate(getattr(document, plural)):
+            wanted = getattr(each, "id", None)
+            before = known.get((kind, label_of(each)), wanted)
+            if wanted is not None and wanted != before:
+                yield (
+                    f"{SITE_FILE}: {plural}[{index}].id: {label_of(each)!r} is known as "
+                    f"{before!r}; an id never changes"
+                )
+
+
+def _change(document: SiteDocument, old: Sequence[SiteObject], *, prune: bool) -> _Change:
+    """Compare a checked site with the live one: what has the same name or id is the same."""
+    rows = objects_of(with_known_ids(document, old))
+    names = {(row.kind, row.name) for row in rows}
+    ids = {(row.kind, row.id) for row in rows}
+    gone = [
+        (row.kind, row.name)
+        for row in old
+        if (row.kind, row.name) not in names and (prune or (row.kind, row.id) in ids)
+    ]
+    stays = [row for row in old if (row.kind, row.name) not in names.union(gone)]
+    return _Change(tuple(rows), tuple(gone), document_of([*stays, *rows]))
+
+
+async def _in_use(change: _Change, old: Sequence[SiteObject], store: Store) -> Iterable[str]:
+    """Queues and agents that would go although a contact is with them."""
+    kept = {(row.kind, row.id) for row in change.rows}
+    gone = {
+        (row.kind, row.id): row.name
+        for row in old
+        if (row.kind, row.name) in change.remove and (row.kind, row.id) not in kept
+    }
+    busy = set()
+    for contact in await store.open_contacts():
+        busy |= {
+            ("queue", contact.queue_id),
+            ("queue", contact.target_queue_id),
+            ("agent", contact.agent_id),
+        }
+    return [
+        f"{SITE_FILE}: {kind} {name!r} cannot be removed: a contact is with it"
+        for (kind, object_id), name in gone.items()
+        if (kind, object_id) in busy
+    ]
+
+
+async def _contents(
+    change: _Change, checked: CheckedSite, store: Store
+) -> Mapping[str, tuple[int, str]]:
+    """Version and content of every flow of the site to be; a new one's version is not known yet."""
+    found = {}
+    for entry in change.document.flows:
+        if entry.name in checked.flows:
+            found[entry.known_as()] = (0, checked.flows[entry.name])
+        else:
+            found[entry.known_as()] = await _content(store, entry)
+    return found
+
+
+async def _content(store: Store, entry: FlowDocumentEntry) -> tuple[int, str]:
+    content = await store.flow_content(entry.known_as(), entry.version)
+    if content is None:
+        message = f"no content of flow {entry.name!r}"
+        raise NotFound(message)
+    return content
+
+
+async def _published(
+    row: SiteObject, checked: CheckedSite, store: Store, now: datetime
+) -> SiteObject:
+    """The row with the version that its flow's content has got."""
     if row.kind != "flow":
         return row
-    return dataclasses.replace(row, document={**row.document, "version": versions[row.id]})
+    version = await store.publish_flow(
+        row.id,
+        name=row.name,
+        kind=str(row.document.get("kind", FlowKind.CONTACT_FLOW.value)),
+        content=checked.flows[row.name],
+        now=now,
+    )
+    return dataclasses.replace(row, document={**row.document, "version": version})
 
 
 async def load_site(store: Store) -> Site:
@@ -352,13 +249,7 @@ async def load_site(store: Store) -> Site:
         message = "no site has been applied; run `ivr apply SITE_DIR`"
         raise NotFound(message)
     document = document_of(rows)
-    flows: dict[str, tuple[int, str]] = {}
-    for entry in document.flows:
-        content = await store.flow_content(entry.known_as(), entry.version)
-        if content is None:
-            message = f"no content of flow {entry.name!r}"
-            raise NotFound(message)
-        flows[entry.known_as()] = content
+    flows = {entry.known_as(): await _content(store, entry) for entry in document.flows}
     return site_of(document, flows)
 
 

@@ -1,49 +1,45 @@
-"""``site.yaml``: how a site is written down, and how its documents become typed values.
+"""``site.yaml``: how a site is written down, in files and in rows.
 
 Every object of a site is one document here, one row in the database and one record in
-``domain/site.py``. Reading reports every fault at once, each with its path and reason.
+``domain/site.py`` (made in ``site_values.py``). Reading reports every fault at once, each with its
+path and reason.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date, time, timedelta
-from typing import Annotated, Any, Literal, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, time
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    model_validator,
+)
 
 from ivr.domain.agent import StatusKind
-from ivr.domain.callback import RetryPolicy
-from ivr.domain.hours import HoursOfOperation
-from ivr.domain.ids import E164, AgentId, Endpoint, FlowId, HoursId, QueueId, RoutingProfileId
-from ivr.domain.leg import LegOutcome
-from ivr.domain.phone_number import NumberFormat, NumberPolicy, NumberType, parse_any
-from ivr.domain.routing_profile import ProfileQueue, RoutingProfile
-from ivr.domain.site import (
-    DEFAULT_STATUSES,
-    Agent,
-    AgentStatus,
-    CallerAccount,
-    Flow,
-    Hours,
-    Number,
-    Queue,
-    Site,
-    Trunk,
-)
+from ivr.domain.phone_number import NumberFormat, NumberType, is_region, parse_any
 from ivr.flow.kinds import FlowKind
 from ivr.ports.store import SiteObject
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
+LONGEST_ID = 60
+
+
 def slug(name: str) -> str:
     """An id made of a name: lower case letters, digits and single hyphens."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:LONGEST_ID].rstrip("-")
 
 
 def _zone(name: str) -> str:
@@ -67,17 +63,41 @@ def _span(text: Any) -> Any:
     return time(start_hour, start_minute), time(end_hour % 24, end_minute)
 
 
+def _span_text(span: tuple[time, time]) -> str:
+    opens, closes = span
+    end = "24:00" if closes == time(0) else f"{closes:%H:%M}"
+    return f"{opens:%H:%M}-{end}"
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable() or text != text.strip():
+        message = "must be one line without blanks around it or signs that cannot be printed"
+        raise ValueError(message)
+    return text
+
+
+def _region(code: str) -> str:
+    if not is_region(code):
+        message = f"no country {code!r}"
+        raise ValueError(message)
+    return code
+
+
 def _number(text: Any) -> Any:
     if isinstance(text, str) and (number := parse_any(text, "US")) and text.startswith("+"):
         return number
-    message = "must be a phone number in E.164 form, + and country code first"
+    message = "must be a phone number in E.164 form, + and country code first, in quotes"
     raise ValueError(message)
 
 
 Zone = Annotated[str, AfterValidator(_zone)]
-Span = Annotated[tuple[time, time], BeforeValidator(_span)]
+Span = Annotated[
+    tuple[time, time], BeforeValidator(_span), PlainSerializer(_span_text, when_used="json")
+]
 PhoneNumber = Annotated[str, BeforeValidator(_number)]
-Name = Annotated[str, Field(min_length=1, max_length=127)]
+Name = Annotated[str, Field(min_length=1, max_length=127), AfterValidator(_printable)]
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=LONGEST_ID)]
+Region = Annotated[str, AfterValidator(_region)]
 Seconds = Annotated[int, Field(ge=0)]
 
 
@@ -90,8 +110,17 @@ class Document(BaseModel):
 class Named(Document):
     """An object with a name, and an id that is made of it unless one is given."""
 
-    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=60)] | None = None
+    id: (
+        Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=LONGEST_ID)] | None
+    ) = None
     name: Name
+
+    @model_validator(mode="after")
+    def _has_an_id(self) -> Self:
+        if not self.known_as():
+            message = "needs an `id`, for which its name has no letters a to z and no digits"
+            raise ValueError(message)
+        return self
 
     def known_as(self) -> str:
         """The id."""
@@ -208,10 +237,10 @@ class SiteHead(Document):
     """What holds for the whole site."""
 
     name: Name
-    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+    country: Annotated[Region, Field(pattern=r"^[A-Z]{2}$")]
     language: Annotated[str, Field(pattern=r"^[a-z]{2}(-[A-Z]{2})?$")] = "en-US"
     time_zone: Zone
-    allowed_regions: tuple[Annotated[str, Field(pattern=r"^([A-Z]{2}|001)$")], ...]
+    allowed_regions: tuple[Region, ...]
     allowed_types: tuple[NumberType, ...] | None = None
     denied_prefixes: tuple[Annotated[str, Field(pattern=r"^\+\d{1,15}$")], ...] = ()
     callback_attempts_are: Literal["retries", "attempts"] = "retries"
@@ -277,10 +306,8 @@ def objects_of(document: SiteDocument) -> list[SiteObject]:
     rows = [SiteObject(kind="site", id="site", name="site", document=head)]
     for kind, (plural, _) in KINDS.items():
         for each in getattr(document, plural):
-            name = _name_of(each)
-            known_as = each.known_as() if isinstance(each, Named) else slug(name)
             dumped = each.model_dump(mode="json", exclude_defaults=True)
-            rows.append(SiteObject(kind=kind, id=known_as, name=name, document=dumped))
+            rows.append(SiteObject(kind=kind, id=id_of(each), name=label_of(each), document=dumped))
     return rows
 
 
@@ -298,121 +325,33 @@ def document_of(objects: Iterable[SiteObject]) -> SiteDocument:
     return SiteDocument.model_validate(data)
 
 
-def _name_of(each: Document) -> str:
+def label_of(each: Document) -> str:
+    """What an object is called: its name, or the number it is."""
     return str(getattr(each, "name", None) or getattr(each, "number", ""))
 
 
-def site_of(document: SiteDocument, flows: Mapping[str, tuple[int, str]]) -> Site:
-    """The typed site of a checked document.
+def id_of(each: Document) -> str:
+    """What an object is kept by."""
+    if isinstance(each, Named):
+        return each.known_as()
+    return slug(label_of(each)) or label_of(each)
 
-    Args:
-        document: A document without faults: everything it names exists.
-        flows: Version and content of each flow, by id.
-    """
-    head = document.site
-    queue_ids = _ids(document.queues, QueueId)
-    hours_ids = _ids(document.hours, HoursId)
-    profile_ids = _ids(document.routing_profiles, RoutingProfileId)
-    numbers = tuple(Number(number=E164(n.number), flow=n.flow) for n in document.numbers)
-    callers = tuple(
-        CallerAccount(
-            id=c.known_as(),
-            name=c.name,
-            endpoint=Endpoint(c.endpoint or f"caller-{c.known_as()}"),
-            number=E164(c.number),
-        )
-        for c in document.callers
+
+def with_known_ids(document: SiteDocument, live: Iterable[SiteObject]) -> SiteDocument:
+    """The same site, each object that is live under another id than its name makes with that."""
+    known = {(row.kind, row.name): row.id for row in live}
+
+    def keep(kind: str, each: Named) -> Named:
+        live_id = known.get((kind, each.name), each.known_as())
+        return each if live_id == each.known_as() else each.model_copy(update={"id": live_id})
+
+    named = {kind: plural for kind, (plural, model) in KINDS.items() if issubclass(model, Named)}
+    return document.model_copy(
+        update={
+            plural: tuple(keep(kind, each) for each in getattr(document, plural))
+            for kind, plural in named.items()
+        }
     )
-    policy = NumberPolicy(
-        allowed_regions=frozenset(head.allowed_regions),
-        denied_prefixes=head.denied_prefixes,
-        own_numbers=frozenset(n.number for n in numbers),
-        account_numbers=frozenset(c.number for c in callers),
-        served_regions=frozenset({head.country, *head.allowed_regions} - {"001"}),
-        **({} if head.allowed_types is None else {"allowed_types": frozenset(head.allowed_types)}),
-    )
-    return Site(
-        name=head.name,
-        country=head.country,
-        language=head.language,
-        time_zone=head.time_zone,
-        policy=policy,
-        numbers=numbers,
-        queues=tuple(_queue(q, queue_ids, hours_ids) for q in document.queues),
-        hours=tuple(
-            Hours(
-                id=hours_ids[h.name],
-                name=h.name,
-                hours=HoursOfOperation(
-                    time_zone=h.time_zone, weekly=_weekly(h.week), holidays=h.holidays
-                ),
-            )
-            for h in document.hours
-        ),
-        profiles=tuple(
-            RoutingProfile(
-                id=profile_ids[p.name],
-                name=p.name,
-                after_contact_work=p.after_contact_work,
-                queues=tuple(
-                    ProfileQueue(
-                        queue_id=queue_ids[q.queue],
-                        priority=q.priority,
-                        delay=timedelta(seconds=q.delay_seconds),
-                    )
-                    for q in p.queues
-                ),
-            )
-            for p in document.routing_profiles
-        ),
-        agents=tuple(_agent(a, profile_ids, document) for a in document.agents),
-        statuses=tuple(
-            AgentStatus(name=s.name, kind=s.kind, code=s.code) for s in document.statuses
-        )
-        or DEFAULT_STATUSES,
-        callers=callers,
-        trunks=tuple(
-            Trunk(
-                id=t.known_as(),
-                name=t.name,
-                host=t.host,
-                port=t.port,
-                username=t.username,
-                number_format=t.number_format,
-                identify=t.identify,
-            )
-            for t in document.trunks
-        ),
-        flows=tuple(
-            Flow(
-                id=FlowId(f.known_as()),
-                name=f.name,
-                kind=f.kind.value,
-                version=flows[f.known_as()][0],
-                content=flows[f.known_as()][1],
-            )
-            for f in document.flows
-        ),
-        callback_attempts_are=head.callback_attempts_are,
-        min_retry_delay=timedelta(seconds=head.min_retry_delay_seconds),
-        ring_agent=timedelta(seconds=head.ring_agent_seconds),
-        ring_customer=timedelta(seconds=head.ring_customer_seconds),
-        acw_after_unanswered=head.after_contact_work_after_unanswered,
-        calling_window=HoursOfOperation(
-            time_zone=head.time_zone, weekly=_weekly(head.calling_window.week)
-        ),
-    )
-
-
-T = TypeVar("T", QueueId, HoursId, RoutingProfileId)
-
-
-def _ids(named: Iterable[Named], kind: Callable[[str], T]) -> dict[str, T]:
-    """Ids by every way of naming an object: its name and its id."""
-    found: dict[str, T] = {}
-    for each in named:
-        found[each.name] = found[each.known_as()] = kind(each.known_as())
-    return found
 
 
 def names_of(named: Iterable[Named]) -> Iterator[str]:
@@ -420,48 +359,3 @@ def names_of(named: Iterable[Named]) -> Iterator[str]:
     for each in named:
         yield each.name
         yield each.known_as()
-
-
-def _weekly(week: Mapping[Any, tuple[tuple[time, time], ...]]) -> dict[int, Any]:
-    return {WEEKDAYS.index(day): spans for day, spans in week.items()}
-
-
-def _queue(
-    queue: QueueDocument, queue_ids: Mapping[str, QueueId], hours_ids: Mapping[str, HoursId]
-) -> Queue:
-    retry = {
-        LegOutcome(r.outcome): None
-        if r.delay_seconds is None
-        else timedelta(seconds=r.delay_seconds)
-        for r in queue.also_retry
-    }
-    return Queue(
-        id=queue_ids[queue.name],
-        name=queue.name,
-        description=queue.description,
-        enabled=queue.enabled,
-        max_contacts=queue.max_contacts,
-        hours=hours_ids[queue.hours] if queue.hours else None,
-        caller_id=E164(queue.caller_id) if queue.caller_id else None,
-        caller_id_name=queue.caller_id_name,
-        outbound_whisper=queue.outbound_whisper,
-        retry=RetryPolicy(retry),
-        one_callback_per_number=queue.one_callback_per_number,
-        window=queue.calling_window,
-    )
-
-
-def _agent(
-    agent: AgentDocument, profile_ids: Mapping[str, RoutingProfileId], document: SiteDocument
-) -> Agent:
-    profile_id = profile_ids[agent.routing_profile]
-    profile = next(p for p in document.routing_profiles if p.known_as() == profile_id)
-    limit = timedelta(seconds=agent.after_contact_work_seconds)
-    return Agent(
-        id=AgentId(agent.known_as()),
-        name=agent.name,
-        routing_profile=profile_id,
-        endpoint=Endpoint(agent.endpoint or f"agent-{agent.known_as()}"),
-        acw_limit=limit if profile.after_contact_work else None,
-        auto_accept=agent.auto_accept,
-    )

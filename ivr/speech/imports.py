@@ -24,10 +24,13 @@ def is_prompt_id(name: str) -> bool:
     return _PROMPT_ID.fullmatch(name) is not None
 
 
-async def import_prompts(folder: Path, *, sounds: Path, workshop: Performer) -> ImportedPrompts:
+async def import_prompts(
+    folder: Path, *, sounds: Path, workshop: Performer, keep: bool = True
+) -> ImportedPrompts:
     """Make the recordings in a folder playable, all of them or none.
 
-    Hidden files and notes (``.md``, ``.txt``) may lie beside them.
+    Hidden files and notes (``.md``, ``.txt``) may lie beside them. Unless they are to be kept,
+    they are converted to see whether that works, and what is playable stays as it is.
     """
     recordings, problems = _sorted_out(folder)
     recorded = folders.ensure(sounds, folders.RECORDED)
@@ -39,12 +42,14 @@ async def import_prompts(folder: Path, *, sounds: Path, workshop: Performer) -> 
                 await workshop.perform(Convert(source, target))
             except SpeechError as error:
                 problems.append(f"{source.name}: {error}")
+        playable = {path.stem for path in recorded.glob(f"*{folders.SUFFIX}")}
         if not problems:
-            _move(staging, recorded)
+            playable |= set(recordings)
+            if keep:
+                _move(staging, recorded)
     finally:
         shutil.rmtree(staging)
-    playable = tuple(sorted(path.stem for path in recorded.glob(f"*{folders.SUFFIX}")))
-    return ImportedPrompts(playable, tuple(problems))
+    return ImportedPrompts(tuple(sorted(playable)), tuple(problems))
 
 
 def _move(staging: Path, recorded: Path) -> None:

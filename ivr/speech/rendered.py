@@ -134,6 +134,12 @@ class RenderedSpeech:
                 failed.append(str(error))
         return tuple(failed)
 
+    async def check_prompts(self, folder: Path) -> ImportedPrompts:
+        """What ``import_prompts`` would make of a folder; nothing is changed."""
+        return await imports.import_prompts(
+            folder, sounds=self._sounds, workshop=self._workshop, keep=False
+        )
+
     async def import_prompts(self, folder: Path) -> ImportedPrompts:
         """Make the recordings in a site's ``prompts`` folder playable, all of them or none."""
         return await imports.import_prompts(folder, sounds=self._sounds, workshop=self._workshop)

@@ -33,6 +33,7 @@ SHIPPED = frozenset(
         "status-changed",
     ]
 )
+_RECORDINGS = frozenset({".wav", ".ulaw", ".ul", ".sln"})
 
 
 class FakeSpeech:
@@ -79,8 +80,20 @@ class FakeSpeech:
         self.prepared += [words for words, _ in many]
         return ()
 
+    async def check_prompts(self, folder: Path) -> ImportedPrompts:
+        """See the port: every file that ends so is a recording, every other one a problem."""
+        files = _files_of(folder)
+        problems = [f"{f.name}: not a recording" for f in files if f.suffix not in _RECORDINGS]
+        found = [file.stem for file in files if file.suffix in _RECORDINGS]
+        return ImportedPrompts(tuple(sorted(self._prompts | set(found))), tuple(problems))
+
     async def import_prompts(self, folder: Path) -> ImportedPrompts:
-        """See the port: every file of the folder is a recording."""
-        found = sorted(file.stem for file in folder.iterdir() if file.is_file())
-        self._prompts |= frozenset(found)
-        return ImportedPrompts(tuple(found), ())
+        """See the port."""
+        imported = await self.check_prompts(folder)
+        if not imported.problems:
+            self._prompts = frozenset(imported.prompt_ids)
+        return imported
+
+
+def _files_of(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.iterdir() if file.is_file())

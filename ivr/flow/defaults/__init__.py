@@ -26,6 +26,9 @@ def default_source(kind: FlowKind) -> str:
 
 @cache
 def default_flow(kind: FlowKind) -> PinnedFlow:
-    """Answer the default flow of a kind; its id in resume points is ``default-`` and the kind."""
+    """Answer the default flow of a kind.
+
+    Its id in resume points is ``default:`` and the kind, which no flow of a site can be called.
+    """
     name = kind.value.lower().replace("_", "-")
-    return PinnedFlow(f"default-{name}", 1, load_flow(default_source(kind), kind=kind))
+    return PinnedFlow(f"default:{name}", 1, load_flow(default_source(kind), kind=kind))

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.unit
 def test_default_flow_loads_without_a_warning(kind: FlowKind) -> None:
     flow = default_flow(kind)
 
-    assert flow.id == f"default-{kind.value.lower().replace('_', '-')}"
+    assert flow.id == f"default:{kind.value.lower().replace('_', '-')}"
     assert flow.document.kind is kind
     assert flow.document.warnings == ()
     assert default_source(kind).startswith("{")

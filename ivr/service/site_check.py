@@ -1,0 +1,312 @@
+"""Checks a whole site before anything of it is written; every fault with file, path and reason.
+
+A folder is checked as it stands, and again together with what is live and stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ivr.domain.agent import StatusKind
+from ivr.domain.callback import MAX_RETRIES
+from ivr.flow.document import load_flow
+from ivr.flow.errors import InvalidFlow
+from ivr.flow.kinds import FlowKind
+from ivr.flow.parameters import Mention, MentionKind
+from ivr.flow.prompt import Recorded, Ssml, Text
+from ivr.flow.reference import references_in
+from ivr.flow.step import FlowDocument
+from ivr.ports.speech import MUSIC_PROMPTS, PlainText, SpeechPort, Voice, Words
+from ivr.ports.speech import Ssml as SpokenSsml
+from ivr.service.site_documents import (
+    KINDS,
+    FlowDocumentEntry,
+    SiteDocument,
+    id_of,
+    label_of,
+    names_of,
+    read_document,
+)
+
+SITE_FILE = "site.yaml"
+FLOWS_FOLDER = "flows"
+
+Where = Callable[[str, int, Any], str]
+"""Says where a fault is: the list it is in, the place in that list, and the object."""
+
+
+def in_the_file(plural: str, index: int, _: Any) -> str:
+    """The place of an object in ``site.yaml``."""
+    return f"{SITE_FILE}: {plural}[{index}]"
+
+
+def with_what_is_live(plural: str, _: int, each: Any) -> str:
+    """The place of an object that may only be in the database."""
+    return f"together with what is live: {plural} {label_of(each)!r}"
+
+
+@dataclass(slots=True)
+class CheckedSite:
+    """A site folder as it was read.
+
+    Attributes:
+        flows: Content of each flow, by its name.
+        documents: The same, parsed.
+        problems: Faults; nothing may be applied if there is one.
+        warnings: Accepted, but worth knowing.
+    """
+
+    document: SiteDocument | None = None
+    flows: dict[str, str] = field(default_factory=dict)
+    documents: dict[str, FlowDocument] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def check_site(folder: Path, speech: SpeechPort, prompts: Collection[str] = ()) -> CheckedSite:
+    """Read and check a site folder; nothing is written.
+
+    Args:
+        folder: Holds ``site.yaml`` and ``flows/``.
+        speech: Knows the voices and the recordings that are there.
+        prompts: Recordings that will be there besides.
+    """
+    checked = CheckedSite()
+    data = _read_yaml(folder / SITE_FILE, checked)
+    if data is None:
+        return checked
+    document, problems = read_document(data)
+    checked.problems += [f"{SITE_FILE}: {problem}" for problem in problems]
+    if document is None:
+        return checked
+    checked.document = document
+    checked.problems += check_document(document, in_the_file)
+    for entry in document.flows:
+        _check_flow(folder, entry, document, speech, prompts, checked)
+    _warn_of_oddities(document, checked)
+    return checked
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Reads plain YAML in which no key stands twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if (key.tag, key.value) in seen:
+                    problem = f"{key.value!r} is there twice"
+                    raise yaml.constructor.ConstructorError(
+                        problem=problem, problem_mark=key.start_mark
+                    )
+                seen.add((key.tag, key.value))
+        return super().construct_mapping(node, deep)
+
+
+def _read_yaml(path: Path, checked: CheckedSite) -> Any:
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeError) as error:
+        checked.problems.append(f"{path.name}: cannot be read: {type(error).__name__}")
+        return None
+    try:
+        data = yaml.load(text, _StrictLoader)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" line {mark.line + 1}" if mark else ""
+        checked.problems.append(f"{path.name}{where}: {getattr(error, 'problem', 'no YAML')}")
+        return None
+    except (ValueError, RecursionError) as error:
+        checked.problems.append(f"{path.name}: {error}")
+        return None
+    if not isinstance(data, dict):
+        checked.problems.append(f"{path.name}: must be a mapping")
+        return None
+    return data
+
+
+def check_document(document: SiteDocument, where: Where) -> list[str]:
+    """What is wrong among the objects of a site: twins, and names that nothing has."""
+    return [*_twins(document, where), *_twin_accounts(document), *_dangling(document, where)]
+
+
+def _twins(document: SiteDocument, where: Where) -> Iterator[str]:
+    for plural, _ in KINDS.values():
+        seen: dict[str, int] = {}
+        for index, each in enumerate(getattr(document, plural)):
+            for key in {label_of(each), id_of(each)}:
+                if seen.setdefault(key, index) != index:
+                    yield f"{where(plural, index, each)}: {key!r} is there twice"
+    for index, profile in enumerate(document.routing_profiles):
+        listed = [each.queue for each in profile.queues]
+        for name in sorted({name for name in listed if listed.count(name) > 1}):
+            yield f"{where('routing_profiles', index, profile)}.queues: {name!r} is there twice"
+
+
+def _twin_accounts(document: SiteDocument) -> Iterator[str]:
+    endpoints: dict[str, str] = {}
+    for prefix, accounts in (("agent", document.agents), ("caller", document.callers)):
+        for account in accounts:
+            endpoint = account.endpoint or f"{prefix}-{account.known_as()}"
+            other = endpoints.setdefault(endpoint, account.name)
+            if other != account.name:
+                yield (
+                    f"{SITE_FILE}: endpoint {endpoint!r} is used by {other!r} and {account.name!r}"
+                )
+    codes: dict[str, str] = {}
+    for status in document.statuses:
+        if status.code and codes.setdefault(status.code, status.name) != status.name:
+            yield f"{SITE_FILE}: code {status.code} chooses two statuses"
+    numbers = {number.number: "a number of the site" for number in document.numbers}
+    for caller in document.callers:
+        other = numbers.setdefault(caller.number, f"the number of {caller.name!r}")
+        if other != f"the number of {caller.name!r}":
+            yield f"{SITE_FILE}: the number of caller {caller.name!r} is {other} too"
+
+
+def _dangling(document: SiteDocument, where: Where) -> Iterator[str]:
+    names = {
+        kind: set(names_of(getattr(document, KINDS[kind][0])))
+        for kind in ("hours", "queue", "profile", "flow")
+    }
+    kinds = {name: flow.kind for flow in document.flows for name in (flow.name, flow.known_as())}
+    numbers = {number.number for number in document.numbers}
+
+    def expect(place: str, kind: str, name: str | None) -> Iterator[str]:
+        if name is not None and name not in names[kind]:
+            yield f"{place}: there is no {kind} {name!r}"
+
+    def expect_flow(place: str, name: str | None, kind: FlowKind) -> Iterator[str]:
+        yield from expect(place, "flow", name)
+        if name in kinds and kinds[name] is not kind:
+            yield f"{place}: flow {name!r} is a {kinds[name].value}, not a {kind.value}"
+
+    for i, number in enumerate(document.numbers):
+        place = where("numbers", i, number)
+        yield from expect_flow(f"{place}.flow", number.flow, FlowKind.CONTACT_FLOW)
+    for i, queue in enumerate(document.queues):
+        place = where("queues", i, queue)
+        yield from expect(f"{place}.hours", "hours", queue.hours)
+        yield from expect_flow(
+            f"{place}.outbound_whisper", queue.outbound_whisper, FlowKind.OUTBOUND_WHISPER
+        )
+        if queue.caller_id is not None and queue.caller_id not in numbers:
+            yield f"{place}.caller_id: must be a number of the site"
+    for i, profile in enumerate(document.routing_profiles):
+        place = where("routing_profiles", i, profile)
+        for j, each in enumerate(profile.queues):
+            yield from expect(f"{place}.queues[{j}].queue", "queue", each.queue)
+    for i, agent in enumerate(document.agents):
+        place = where("agents", i, agent)
+        yield from expect(f"{place}.routing_profile", "profile", agent.routing_profile)
+    for i, trunk in enumerate(document.trunks):
+        if trunk.username is None and not trunk.identify:
+            yield f"{where('trunks', i, trunk)}: needs `identify` addresses or a `username`"
+    routable = [s for s in document.statuses if s.kind is StatusKind.ROUTABLE]
+    if document.statuses and not routable:
+        yield f"{SITE_FILE}: statuses: none is routable"
+
+
+def _check_flow(
+    folder: Path,
+    entry: FlowDocumentEntry,
+    document: SiteDocument,
+    speech: SpeechPort,
+    prompts: Collection[str],
+    checked: CheckedSite,
+) -> None:
+    file = f"{FLOWS_FOLDER}/{entry.file or entry.known_as() + '.json'}"
+    path = (folder / file).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        checked.problems.append(f"{SITE_FILE}: flow {entry.name!r}: {file} is outside the site")
+        return
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        checked.problems.append(f"{file}: cannot be read: {type(error).__name__}")
+        return
+    try:
+        flow = load_flow(content, kind=entry.kind)
+    except InvalidFlow as error:
+        checked.problems += [f"{file}: {problem}" for problem in error.problems]
+        return
+    checked.warnings += [f"{file}: {warning}" for warning in flow.warnings]
+    checked.flows[entry.name] = content.decode("utf-8-sig")
+    checked.documents[entry.name] = flow
+    for action_id, mention in flow.mentions():
+        if not _is_there(mention, document):
+            checked.problems.append(
+                f"{file}: {action_id}: there is no {mention.kind.value} {mention.name!r}"
+            )
+    checked.problems += [
+        f"{file}: {problem}"
+        for problem in unspeakable(flow, document.site.language, speech, prompts)
+    ]
+    checked.warnings += [f"{file}: {warning}" for warning in _clamped(flow, document)]
+
+
+def _is_there(mention: Mention, document: SiteDocument) -> bool:
+    name = mention.name.rsplit("/", 1)[-1] if mention.name.startswith("arn:") else mention.name
+    match mention.kind:
+        case MentionKind.QUEUE:
+            return name in set(names_of(document.queues))
+        case MentionKind.FLOW:
+            return name in set(names_of(document.flows))
+        case MentionKind.HOURS:
+            return name in set(names_of(document.hours))
+        case MentionKind.AGENT:
+            return name in set(names_of(document.agents))
+        case MentionKind.NUMBER:
+            return name in {number.number for number in document.numbers}
+
+
+def unspeakable(
+    flow: FlowDocument, language: str, speech: SpeechPort, prompts: Collection[str] = ()
+) -> Iterator[str]:
+    """Why prompts of a flow could not be heard: a missing voice or recording is never silence."""
+    voice = Voice(language=language)
+    for step in flow.steps.values():
+        for prompt in step.parameters.prompts():
+            match prompt:
+                case Recorded(name):
+                    known = name in MUSIC_PROMPTS or name in prompts or references_in(name)
+                    if not known and speech.recorded(name) is None:
+                        yield f"{step.id}: there is no recorded prompt {name!r}"
+                case _:
+                    for problem in speech.problems(words_of(prompt), voice):
+                        yield f"{step.id}: {problem}"
+
+
+def words_of(prompt: Text | Ssml) -> Words:
+    """What speech is asked for."""
+    return PlainText(prompt.text) if isinstance(prompt, Text) else SpokenSsml(prompt.ssml)
+
+
+def _clamped(flow: FlowDocument, document: SiteDocument) -> Iterator[str]:
+    """Callback settings beyond the site's bounds, which count as the bounds."""
+    for step in flow.steps.values():
+        if step.type != "CreateCallbackContact":
+            continue
+        attempts = step.raw.get("MaximumConnectionAttempts")
+        spacing = step.raw.get("RetryDelaySeconds")
+        floor = document.site.min_retry_delay_seconds
+        if str(attempts).isdigit() and int(str(attempts)) > MAX_RETRIES:
+            yield f"{step.id}: {attempts} retries count as {MAX_RETRIES}"
+        if str(spacing).isdigit() and int(str(spacing)) < floor:
+            yield f"{step.id}: a spacing of {spacing} s is raised to the site's {floor} s"
+
+
+def _warn_of_oddities(document: SiteDocument, checked: CheckedSite) -> None:
+    served = {each.queue for profile in document.routing_profiles for each in profile.queues}
+    for queue in document.queues:
+        if not {queue.name, queue.known_as()} & served:
+            checked.warnings.append(f"{SITE_FILE}: queue {queue.name!r} is served by no profile")
+        if queue.caller_id is None:
+            checked.warnings.append(
+                f"{SITE_FILE}: queue {queue.name!r} has no caller_id: callbacks are anonymous"
+            )
