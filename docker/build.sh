@@ -28,6 +28,8 @@ fail() {
 
 image() { printf 'queueback-%s:dev' "$1"; }
 
+id_of() { docker image inspect --format '{{ .Id }}' "$(image "$1")" 2>/dev/null || true; }
+
 # The hash of the inputs an image was built from; nothing if there is no such image.
 built_from() {
     docker image inspect --format '{{ index .Config.Labels "queueback.inputs" }}' \
@@ -131,13 +133,13 @@ ensure() {
     rm -rf "$context"
     mkdir -p "$context"
     "stage_$name" "$context"
-    hash=$(hash_of "$context")-$(docker image inspect --format '{{ .Id }}' "$(image base)" | cut -c8-19)
+    hash=$(hash_of "$context")-$(id_of base | cut -c8-19)
     if ((!FRESH)) && [[ $(built_from "$name") == "$hash" ]]; then
         say "$name: up to date"
     else
         say "$name: building"
         local former
-        former=$(docker image inspect --format '{{ .Id }}' "$(image "$name")" 2>/dev/null || true)
+        former=$(id_of "$name")
         local options=(--network host --label "queueback.inputs=$hash" --tag "$(image "$name")")
         if ((FRESH)); then options+=(--no-cache); fi
         # Docker knows these names: their values reach every step and are not kept in the image.
@@ -147,7 +149,7 @@ ensure() {
         done
         quietly "$name" docker build "${options[@]}" "$context"
         # What was replaced only takes space, unless a container still runs it.
-        [[ -z $former ]] || docker image rm "$former" >/dev/null 2>&1 || true
+        [[ $former == $(id_of "$name") || -z $former ]] || docker image rm "$former" >/dev/null 2>&1 || true
         say "$name: built in $((SECONDS - started)) s$(about "$name")"
     fi
     rm -rf "$context"
