@@ -60,7 +60,8 @@ def _span(text: Any) -> Any:
         message = "must read like 09:00-17:30"
         raise ValueError(message)
     start_hour, start_minute, end_hour, end_minute = map(int, found.groups())
-    return time(start_hour, start_minute), time(end_hour % 24, end_minute)
+    end = time(0) if (end_hour, end_minute) == (24, 0) else time(end_hour, end_minute)
+    return time(start_hour, start_minute), end
 
 
 def _span_text(span: tuple[time, time]) -> str:
