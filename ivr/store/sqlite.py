@@ -133,11 +133,18 @@ def _memory_engine() -> Engine:
 
 
 def _prepare_file(url: URL) -> None:
-    """Make the database's file with access for its owner only, or take others' access away."""
+    """Make the database's file with access for its owner only, or take others' access away.
+
+    Raises:
+        StoreError: There is no such folder, or no access to it.
+    """
     if not url.database or url.database.startswith("file:"):
         return
     path = Path(url.database)
-    descriptor = os.open(path, os.O_CREAT | os.O_RDONLY | os.O_CLOEXEC, 0o600)
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_RDONLY | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreError(f"database {path}: {error.strerror}") from error
     try:
         mode = os.fstat(descriptor).st_mode & 0o777
         if mode & 0o077:

@@ -151,7 +151,7 @@ async def test_file_that_others_could_read_is_closed_to_them(path: Path) -> None
 async def test_missing_folder_is_named(tmp_path: Path) -> None:
     said = await refusal(f"sqlite:///{tmp_path}/missing/store.db")
 
-    assert said == "the URL cannot be used: FileNotFoundError"
+    assert said == f"database {tmp_path}/missing/store.db: No such file or directory"
 
 
 @pytest.fixture
