@@ -139,9 +139,10 @@ def _twins(document: SiteDocument, where: Where) -> Iterator[str]:
     for plural, _ in KINDS.values():
         seen: dict[str, int] = {}
         for index, each in enumerate(getattr(document, plural)):
-            for key in {label_of(each), id_of(each)}:
-                if seen.setdefault(key, index) != index:
-                    yield f"{where(plural, index, each)}: {key!r} is there twice"
+            keys = (label_of(each), id_of(each))
+            taken = [key for key in keys if seen.setdefault(key, index) != index]
+            if taken:
+                yield f"{where(plural, index, each)}: {taken[0]!r} is there twice"
     for index, profile in enumerate(document.routing_profiles):
         listed = [each.queue for each in profile.queues]
         for name in sorted({name for name in listed if listed.count(name) > 1}):
