@@ -301,13 +301,14 @@ class Store(Protocol):
         *,
         asked_by: ContactId | None,
         limits: CallbackLimits,
+        notes: Sequence[Note] = (),
         now: datetime,
     ) -> CallbackCreated | CallbackKept | CallbackRefused:
         """Create a callback contact, its row, its timers and both contacts' links, or nothing.
 
         ``asked_by`` gets ``next_id`` and, if it was waiting in a queue, leaves it for ``IN_FLOW``
         (it is then no abandoned call); if it is offered or being served, the callback is refused
-        by raising ``DomainError`` (product rule D4).
+        by raising ``DomainError`` (product rule D4). ``notes`` open the callback's journal.
         """
         ...
 

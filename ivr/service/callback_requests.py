@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ivr.domain.callback import LIFETIME, MAX_INITIAL_DELAY, MAX_RETRIES, Callback
@@ -14,11 +15,23 @@ from ivr.ports.store import CallbackCreated, CallbackKept, CallbackLimits, Callb
 from ivr.service.world import World
 
 
-async def request_callback(world: World, contact: Contact, wish: CreateCallback) -> bool:
+@dataclass(frozen=True, slots=True)
+class CallbackAnswer:
+    """What became of a request.
+
+    Attributes:
+        granted: False is the flow's error branch.
+    """
+
+    granted: bool
+    note: Note
+
+
+async def request_callback(world: World, contact: Contact, wish: CreateCallback) -> CallbackAnswer:
     """Create the callback that a flow asks for, or keep the open one of the same number.
 
     Returns:
-        Whether the customer will be called back; False is the flow's error branch.
+        Whether the customer will be called back, with what the asking contact's journal says.
 
     Raises:
         DomainError: The call is being offered to an agent.
@@ -29,10 +42,7 @@ async def request_callback(world: World, contact: Contact, wish: CreateCallback)
     number = contact.callback_number or contact.customer_number
     refusal = _refusal(site, queue, number, wish)
     if refusal or queue is None or number is None:
-        await world.store.note(
-            contact.id, Note("callback_refused", {"reason": refusal or "no_queue"}), now=now
-        )
-        return False
+        return CallbackAnswer(False, Note("callback_refused", {"reason": refusal or "no_queue"}))
     callback_contact = _new_contact(world, contact, queue, number, wish)
     callback = _new_callback(site, callback_contact, queue, number, wish, now=now)
     world.failpoint("before_callback_commit")
@@ -46,22 +56,20 @@ async def request_callback(world: World, contact: Contact, wish: CreateCallback)
             per_number_daily=world.limits.callbacks_per_number_daily,
             per_minute=world.limits.callbacks_per_minute,
         ),
+        notes=(Note("callback_began", {"asked_by": contact.id, "queue": queue.name}),),
         now=now,
     )
     world.failpoint("after_callback_commit")
     match outcome:
         case CallbackCreated(contact_id):
             note = Note("callback_requested", {"callback": contact_id, "number": mask(number)})
-            began = Note("callback_began", {"asked_by": contact.id, "queue": queue.name})
-            await world.store.note(contact_id, began, now=now)
         case CallbackKept(contact_id):
             note = Note("callback_kept", {"callback": contact_id, "number": mask(number)})
         case CallbackRefused():
             note = Note("callback_refused", {"reason": outcome.value})
-    await world.store.note(contact.id, note, now=now)
     world.timers.ring()
     world.router.ring()
-    return not isinstance(outcome, CallbackRefused)
+    return CallbackAnswer(not isinstance(outcome, CallbackRefused), note)
 
 
 async def _asked_before(world: World, asked_by: Contact, wish: Callback) -> CallbackKept | None:

@@ -7,7 +7,8 @@ controller died goes on at the action it was in.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum
 from typing import Any
@@ -63,14 +64,9 @@ MUSIC_SLICE = timedelta(seconds=30)
 
 _SILENT = (ReadContext, IsOpen, FindFlow, ParseNumber, Moved, Warned)
 """Effects that change nothing and are heard by nobody: no commit before them."""
-_COMMITTING = (
-    SetCallbackNumber,
-    SetTargetQueue,
-    SetHook,
-    SetAttributes,
-    CreateCallback,
-    EnterQueue,
-)
+_SETTING = (SetCallbackNumber, SetTargetQueue, SetHook, SetAttributes)
+"""Effects on the contact's own fields: committed with the next effect that anybody notices."""
+_COMMITTING = (CreateCallback, EnterQueue)
 """Effects that are commits themselves; done twice they change nothing more."""
 
 
@@ -114,6 +110,8 @@ class FlowRun:
         self._kept: ResumePoint | None = None
         self._at: ResumePoint | None = None
         self._notes: list[Note] = []
+        self._known: Contact | None = None
+        self._changes: dict[str, Any] = {}
         self._refused_by_full_queue: str | None = None
 
     async def play(
@@ -138,6 +136,8 @@ class FlowRun:
             return Played(FlowEnd.GONE, tuple(self._notes))
         finally:
             program.close()
+            if self._changes:
+                await self._commit({})
 
     def _how(self, end: RunEnd) -> FlowEnd:
         match end.how:
@@ -156,42 +156,49 @@ class FlowRun:
         if isinstance(request.effect, _SILENT) or request.at == self._kept:
             return
         self._at = request.at
-        if not isinstance(request.effect, _COMMITTING):
-            await self._commit_position(request.at)
+        if not isinstance(request.effect, (*_COMMITTING, *_SETTING)):
+            position = {"position": request.at.as_json()} if self._keep_position else {}
+            await self._commit(position)
+            self._kept = request.at
         self._world.failpoint(f"flow_{type(request.effect).__name__}")
 
-    async def _commit_position(self, at: ResumePoint) -> None:
-        """Commit where the flow is; a database that fails leaves an older place to resume at."""
-        changes = {"position": at.as_json()} if self._keep_position else {}
-        if changes or self._notes:
-            notes, self._notes = self._notes, []
-            try:
-                await self._world.store.change_contact(
-                    self._contact_id, changes, *notes, now=self._world.clock.now()
-                )
-            except StoreError as error:
-                logger.warning(
-                    "A flow's position could not be kept",
-                    extra={"event": "position_not_kept", "cause": error.code},
-                )
-        self._kept = at
+    async def _commit(self, position: Mapping[str, Any]) -> None:
+        """Commit what the flow has set, and where it is.
+
+        With a database that fails the flow goes on: what it has set stays to be committed, and a
+        crash would resume it at an older place.
+        """
+        if not (position or self._changes or self._notes):
+            return
+        try:
+            await self._world.store.change_contact(
+                self._contact_id,
+                {**self._changes, **position},
+                *self._notes,
+                now=self._world.clock.now(),
+            )
+        except StoreError as error:
+            logger.warning(
+                "A flow's position could not be kept",
+                extra={"event": "position_not_kept", "cause": error.code},
+            )
+            return
+        self._changes, self._notes = {}, []
 
     async def _contact(self) -> Contact:
-        contact = await self._world.store.contact(self._contact_id)
-        if contact is None:
-            message = "the contact of a running flow is not in the database"
-            raise StoreError(message)
-        return contact
+        """The contact; nobody but its own flow changes what a flow can see of it."""
+        if self._known is None:
+            contact = await self._world.store.contact(self._contact_id)
+            if contact is None:
+                message = "the contact of a running flow is not in the database"
+                raise StoreError(message)
+            self._known = replace(contact, **self._changes)
+        return self._known
 
     async def _change(self, **changes: Any) -> None:
-        """Change the contact, and commit with it where the flow is."""
-        if self._keep_position and self._at is not None:
-            changes["position"] = self._at.as_json()
-        notes, self._notes = self._notes, []
-        await self._world.store.change_contact(
-            self._contact_id, changes, *notes, now=self._world.clock.now()
-        )
-        self._kept = self._at
+        """Set fields of the contact, to be committed with the next effect that is noticed."""
+        self._known = replace(await self._contact(), **changes)
+        self._changes |= changes
 
     async def _perform(self, effect: WorldEffect, at: ResumePoint) -> Any:
         match effect:
@@ -319,15 +326,18 @@ class FlowRun:
         return True
 
     async def _create_callback(self, effect: CreateCallback) -> bool:
+        contact, self._known = await self._contact(), None
         try:
-            return await request_callback(self._world, await self._contact(), effect)
+            answer = await request_callback(self._world, contact, effect)
         except (DomainError, StoreError) as error:
             self._notes.append(Note("callback_not_created", {"reason": error.code}))
             return False
+        self._notes.append(answer.note)
+        return answer.granted
 
     async def _enter_queue(self, at: ResumePoint) -> QueueEntry:
         world = self._world
-        contact = await self._contact()
+        contact, self._known = await self._contact(), None
         if contact.target_queue_id is None:
             return QueueEntry.REFUSED
         queue = world.site.now.queue(contact.target_queue_id)

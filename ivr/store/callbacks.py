@@ -56,6 +56,7 @@ def create(
     *,
     asked_by: ContactId | None,
     limits: CallbackLimits,
+    notes: Sequence[Note],
     now: datetime,
 ) -> CallbackCreated | CallbackKept | CallbackRefused:
     """Create a callback with its timers and links, keep an open one instead, or do nothing.
@@ -79,7 +80,7 @@ def create(
     )
     if refused := _refusal(connection, callback, limits, freed=int(freed), now=now):
         return refused
-    contact_rows.create(connection, contact, ())
+    contact_rows.create(connection, contact, notes)
     connection.execute(_INSERT, {**values(callback), "one_per_number": limits.one_per_number})
     if contact.state is ContactState.SCHEDULED:
         timers.put(connection, _timer(TimerKind.CALLBACK_DUE, contact.id, callback.due_at))

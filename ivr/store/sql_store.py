@@ -172,10 +172,17 @@ class SqlStore:
         *,
         asked_by: ContactId | None,
         limits: CallbackLimits,
+        notes: Sequence[Note] = (),
         now: datetime,
     ) -> CallbackCreated | CallbackKept | CallbackRefused:
         return await self._write_durably(
-            callbacks.create, contact, callback, asked_by=asked_by, limits=limits, now=now
+            callbacks.create,
+            contact,
+            callback,
+            asked_by=asked_by,
+            limits=limits,
+            notes=notes,
+            now=now,
         )
 
     async def callback(self, contact_id: ContactId) -> Callback | None:
