@@ -39,6 +39,8 @@ from tests.phones import Line, Phone, Sound, Stack, tone
 ROOT: Final = Path(__file__).resolve().parents[1]
 SOUND_CACHE: Final = ROOT / "build" / "test-sounds"
 """Rendered prompts of earlier runs: names are by content, so an old one is never wrong."""
+BYTECODE: Final = ROOT / "build" / "bytecode"
+"""Compiled modules, so that the controller starts as fast as an installed one."""
 TRUNK_ADDRESS: Final = "127.0.0.2"
 LOCAL, INTERNATIONAL = "+12025550100", "+12025550101"
 UP_WITHIN: Final = 60.0
@@ -172,10 +174,12 @@ class House:
     def environment(self) -> dict[str, str]:
         """The controller's environment: ours alone, whatever the machine's says."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith("IVR_")}
+        kept.pop("PYTHONDONTWRITEBYTECODE", None)
         rtp = 20000 + (self._ports["IVR_PBX__SIP_PORT"] % 50) * 400
         return {
             **kept,
             **{name: str(port) for name, port in self._ports.items()},
+            "PYTHONPYCACHEPREFIX": str(BYTECODE),
             "IVR_STATE_DIR": str(self.state),
             "IVR_PBX__RTP_FIRST_PORT": str(rtp),
             "IVR_PBX__RTP_LAST_PORT": str(rtp + 399),
