@@ -2,7 +2,8 @@
 
 The sample is changed only where a scene would last too long or meet a limit: attempts follow each
 other sooner, the customer's phone rings 15 s, two callers fill the waiting line, and neither the
-number of callbacks nor their rate is limited.
+number of callbacks nor their rate is limited. The load goes to a number of its own whose flow is
+the sample's number entry without the menus around it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sqlite3
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,6 +40,8 @@ _OPEN: Final = """
     WHERE callbacks.result IS NULL
 """
 ENTRY: Final = "local-entry.json"
+ENTRY_NUMBER: Final = "+12025550102"
+ENTRY_KEYS: Final = "1500:{number}#"
 
 
 async def play(folder: Path, callers: int, rate: float) -> AsyncIterator[tuple[str, list[Check]]]:
@@ -50,7 +54,7 @@ async def play(folder: Path, callers: int, rate: float) -> AsyncIterator[tuple[s
     """
     with tempfile.TemporaryDirectory() as state:
         async with House(
-            Path(state), change=_change, flows={ENTRY: _entry()}, environment=SETTINGS
+            Path(state), change=_change, flows=_flows(), environment=SETTINGS
         ) as house:
             house.trunk.close()  # SIPp takes the carrier's place
             site = _site(house, folder)
@@ -62,7 +66,8 @@ async def play(folder: Path, callers: int, rate: float) -> AsyncIterator[tuple[s
                 "full queue",
                 await full(site, PLACES, SAMPLE_WAIT_KEYS, patience=10, within=60),
             )
-            yield "load", await load(site, callers, rate, "202557", within=120 + callers / rate)
+            entry = replace(site, did=ENTRY_NUMBER, keys=ENTRY_KEYS)
+            yield "load", await load(entry, callers, rate, "202557", within=120 + callers / rate)
             yield "load: what was kept", _kept(house, callers)
 
 
@@ -95,18 +100,23 @@ def _site(house: House, folder: Path) -> Site:
 
 def _change(data: dict[str, Any]) -> None:
     data["site"] |= {"min_retry_delay_seconds": SPACING, "ring_customer_seconds": 15}
+    data["numbers"].append({"number": ENTRY_NUMBER, "flow": "Number entry"})
+    data["flows"].append({"name": "Number entry", "kind": "CONTACT_FLOW"})
     for queue in data["queues"]:
         queue["max_contacts"] = PLACES if queue["name"] == "Sales" else 1_000_000
 
 
-def _entry() -> str:
-    """The sample's entry flow: one retry, soon."""
+def _flows() -> dict[str, str]:
+    """The sample's entry flow with one retry, soon; and its number entry alone."""
     path = Path(__file__).parents[2] / "ivr" / "sample_site" / "flows" / ENTRY
-    flow = json.loads(path.read_text())
-    for action in flow["Actions"]:
-        if action["Type"] == "CreateCallbackContact":
-            action["Parameters"] |= {
-                "MaximumConnectionAttempts": "1",
-                "RetryDelaySeconds": str(SPACING),
-            }
-    return json.dumps(flow)
+    flow = json.loads(path.read_text("utf-8"))
+    actions = {action["Identifier"]: action for action in flow["Actions"]}
+    actions["Create callback"]["Parameters"] |= {
+        "MaximumConnectionAttempts": "1",
+        "RetryDelaySeconds": str(SPACING),
+    }
+    whole = json.dumps(flow)
+    flow["StartAction"] = "Enter number"
+    actions["Set number"]["Transitions"]["NextAction"] = "Create callback"
+    actions["Create callback"]["Transitions"]["NextAction"] = "Hang up"
+    return {ENTRY: whole, "number-entry.json": json.dumps(flow)}
