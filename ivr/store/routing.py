@@ -16,7 +16,7 @@ from ivr.store import journal
 from ivr.store.attempts import customer_present
 from ivr.store.contacts import IS_CALLBACK, WAITING_STATES
 from ivr.store.rows import records
-from ivr.store.schema import agents, contacts
+from ivr.store.schema import agents, callbacks, contacts
 
 _SCHEDULED_STATES = (ContactState.SCHEDULED, ContactState.WAITING_FOR_RETRY)
 
@@ -30,6 +30,10 @@ _WAITING = (
         func.coalesce(contacts.c.enqueued_at, contacts.c.initiated_at).label("waiting_since"),
         contacts.c.priority,
         IS_CALLBACK.label("is_callback"),
+        select(callbacks.c.number)
+        .where(callbacks.c.contact_id == contacts.c.id)
+        .scalar_subquery()
+        .label("number"),
         and_(
             IS_CALLBACK,
             exists().where(

@@ -23,6 +23,7 @@ from ivr.store.sql_store import SqlStore
 from tests.builders import (
     ANNA,
     BEN,
+    CUSTOMER,
     NO_LIMITS,
     NOW,
     OTHER_CUSTOMER,
@@ -355,6 +356,7 @@ async def test_c7_snapshot_is_queued_contacts_in_order_of_place_and_all_agents(
             waiting_since=NOW,
             priority=5,
             is_callback=True,
+            number=CUSTOMER,
             busy_number=False,
         ),
         WaitingContact(
