@@ -222,7 +222,6 @@ class ContactCentre:
             raise
 
     def _offer(self, contact_id: ContactId, agent_id: AgentId, number: int) -> None:
-        self._world.trunks.probe()
         if not self._mailbox.post(contact_id, OfferWon(agent_id, number)):
             self._world.guests.admit(
                 f"offer {contact_id}", self._offer_to_new_session(contact_id, agent_id, number)

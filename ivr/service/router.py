@@ -70,13 +70,17 @@ class Router:
             waiting, again_at = self._eligible(snapshot, now)
             ready = _ready_agents(snapshot, world.site.now)
             matches = decide(waiting, ready, now=now)
-            claimed = [await self._claim(match, now) for match in matches]
+            callbacks = {each.contact_id for each in snapshot.waiting if each.is_callback}
+            claimed = [
+                await self._claim(match, now, is_callback=match.contact_id in callbacks)
+                for match in matches
+            ]
             if not matches:
                 return _earliest(again_at, next_wake(waiting, ready, now=now))
             if not any(claimed):
                 return _earliest(again_at, now + world.limits.claim_pause)
 
-    async def _claim(self, match: Match, now: datetime) -> bool:
+    async def _claim(self, match: Match, now: datetime, *, is_callback: bool) -> bool:
         note = Note(
             "offer_made",
             {
@@ -91,6 +95,8 @@ class Router:
             return False
         if number is None:
             return False
+        if is_callback:
+            self._world.trunks.probe(now)
         self._won(match.contact_id, match.agent_id, number)
         return True
 

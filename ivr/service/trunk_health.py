@@ -19,17 +19,14 @@ class TrunkHealth:
     Attributes:
         failures: Dials in a row that failed on our side.
         paused_until: No callback is offered before; then one may be, as a probe.
-        probing: The probe is under way.
     """
 
     failures: int = 0
     paused_until: datetime | None = None
-    probing: bool = False
 
     def failed(self, now: datetime) -> None:
         """A dial failed on our side."""
         self.failures += 1
-        self.probing = False
         if self.failures >= FAILURES_BEFORE_PAUSE:
             self.paused_until = now + PAUSE
             logger.error(
@@ -41,16 +38,18 @@ class TrunkHealth:
         """A dial reached the network."""
         if self.paused_until is not None:
             logger.warning("Dialling goes on", extra={"event": "trunk_resumed"})
-        self.failures, self.paused_until, self.probing = 0, None, False
+        self.failures, self.paused_until = 0, None
 
     def may_offer(self, now: datetime) -> int | None:
         """How many callbacks may be offered now; none = as many as there are."""
         if self.paused_until is None:
             return None
-        if now < self.paused_until or self.probing:
-            return 0
-        return 1
+        return 0 if now < self.paused_until else 1
 
-    def probe(self) -> None:
-        """A callback was offered; while dialling is paused it is the probe."""
-        self.probing = self.paused_until is not None
+    def probe(self, now: datetime) -> None:
+        """A callback was offered; while dialling is paused it is the probe.
+
+        A probe that dials nobody, because no agent accepts it, is followed by the next one.
+        """
+        if self.paused_until is not None:
+            self.paused_until = now + PAUSE
