@@ -27,6 +27,8 @@ MUSIC_SLICE: Final = timedelta(seconds=30)
 HANGUP_FOLLOWS_SECONDS: Final = 0.25
 """A command that ends in a hang-up says "failed" first; the hang-up is the next line."""
 _NO_KEYS: Final = "TIMEOUT"
+_GONE: Final = "HANGUP"
+"""What became of reading keys; a leg that hung up or was moved meanwhile fails no command."""
 
 
 class Connection(Protocol):
@@ -101,6 +103,8 @@ class AgiParticipant:
         await self._do(read)
         reply = await self._do(commands.pressed_keys())
         status, _, pressed = (reply.data or "").partition(":")
+        if status == _GONE:
+            raise self._gone()
         return Keys(pressed=pressed, timed_out=status == _NO_KEYS and not pressed)
 
     async def music(self, duration: timedelta) -> None:
