@@ -41,6 +41,9 @@ _SECRET_IN_TEXT = re.compile(
 _SHORTEST_NUMBER = 1_000_000  # seven digits
 _RECORD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
+QUIET_LIBRARIES = ("alembic", "sqlalchemy", "uvicorn")
+"""Their everyday lines say nothing about contacts."""
+
 _context: ContextVar[Mapping[str, str]] = ContextVar("log_context", default=MappingProxyType({}))
 
 
@@ -83,6 +86,8 @@ def configure(level: int | str, stream: TextIO, *, secrets: Collection[str] = ()
         if isinstance(handler, _LineHandler):
             root.removeHandler(handler)
     root.setLevel(level)
+    for library in QUIET_LIBRARIES:
+        logging.getLogger(library).setLevel(max(root.level, logging.WARNING))
     handler = _LineHandler(stream)
     handler.setFormatter(_LineFormatter(secrets, library_texts=root.level <= logging.DEBUG))
     root.addHandler(handler)

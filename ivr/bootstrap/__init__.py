@@ -283,7 +283,7 @@ async def apply(settings: Settings, folder: Path, *, prune: bool) -> Applied:
     Raises:
         InvalidSite: It has faults; nothing was applied.
     """
-    await provision(settings)
+    await _install_sounds(settings)
     async with _store(settings) as store, _speech(settings) as speech:
         site, warnings = await apply_site(
             folder,
@@ -313,14 +313,18 @@ def _objections(settings: Settings, site: Site) -> tuple[str, ...]:
 
 async def provision(settings: Settings) -> tuple[str, ...]:
     """Write what the switch is given to read; what changed."""
-    settings.pbx_dir.mkdir(parents=True, exist_ok=True)
-    settings.pbx_dir.chmod(0o755)
-    sounds = settings.pbx_dir / "sounds"
-    changed = await asyncio.to_thread(install_system_sounds, sounds)
+    changed = await _install_sounds(settings)
     files = ConfigFolder(settings.pbx_dir / "conf").write(
         plan_of(settings, await _site_if_any(settings))
     )
     return (*changed, *sorted(files))
+
+
+async def _install_sounds(settings: Settings) -> tuple[str, ...]:
+    """Put the shipped sounds where the switch reads them; what changed."""
+    settings.pbx_dir.mkdir(parents=True, exist_ok=True)
+    settings.pbx_dir.chmod(0o755)
+    return await asyncio.to_thread(install_system_sounds, settings.pbx_dir / "sounds")
 
 
 async def _write_switch_files(settings: Settings, site: Site) -> bool:

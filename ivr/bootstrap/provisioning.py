@@ -47,7 +47,9 @@ def phones_of(settings: Settings, site: Site) -> list[Phone]:
     """Every account of the site; a secret is made for each that has none yet."""
     endpoints = [agent.endpoint for agent in site.agents] + [c.endpoint for c in site.callers]
     kept = _phone_secrets(settings.state_dir / PHONES_FILE, endpoints)
-    server = f"{settings.pbx.sip_address}:{settings.pbx.sip_port}"
+    pbx = settings.pbx
+    everywhere = pbx.sip_address in ("0.0.0.0", "::")  # noqa: S104  shown to people, not bound
+    server = f"{pbx.media_address if everywhere else pbx.sip_address}:{pbx.sip_port}"
     agents = [("agent", a.name, a.endpoint, None) for a in site.agents]
     callers = [("caller", c.name, c.endpoint, c.number) for c in site.callers]
     return [

@@ -222,10 +222,8 @@ class FlowRun:
                 return await self._enter_queue(at)
             case SetHook(hook, flow):
                 return await self._set_hook(hook.value, flow)
-            case SetAttributes(attributes):
-                contact = await self._contact()
-                await self._change(attributes={**contact.attributes, **attributes})
-                return True
+            case SetAttributes(attributes, on_related):
+                return await self._set_attributes(attributes, on_related=on_related)
             case ReadContext():
                 return context_of(await self._contact(), self._world.site.now)
             case IsOpen(hours):
@@ -354,6 +352,22 @@ class FlowRun:
                 return QueueEntry.FULL
             case Enqueued.MOVED_ON:
                 return QueueEntry.REFUSED
+
+    async def _set_attributes(self, attributes: Mapping[str, str], *, on_related: bool) -> bool:
+        contact = await self._contact()
+        if not on_related:
+            await self._change(attributes={**contact.attributes, **attributes})
+            return True
+        store = self._world.store
+        related = await store.contact(contact.previous_id) if contact.previous_id else None
+        if related is None:
+            return False
+        await store.change_contact(
+            related.id,
+            {"attributes": {**related.attributes, **attributes}},
+            now=self._world.clock.now(),
+        )
+        return True
 
     async def _set_hook(self, hook: str, flow: str | None) -> bool:
         if flow is not None and self._world.site.now.find_flow(flow) is None:
