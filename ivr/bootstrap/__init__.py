@@ -42,7 +42,7 @@ from ivr.ports.store import DialLimits
 from ivr.ports.telephony import SwitchEvent
 from ivr.service.contact_centre import ContactCentre
 from ivr.service.publishing import apply_site, export_site, load_site
-from ivr.service.supervision import Guests, Wake
+from ivr.service.supervision import Guests, Wake, keep_doing
 from ivr.service.trunk_health import TrunkHealth
 from ivr.service.world import Limits, LiveSite, World
 from ivr.settings import BadSettings, Settings
@@ -238,12 +238,20 @@ async def _until_in_charge(
 
 
 async def _keep_lease(store: SqlStore, settings: Settings, clock: Clock) -> None:
+    """Renew the lease for ever; every write is fenced by it, however late that is.
+
+    Raises:
+        LeaseLost: Another controller has taken over.
+    """
     holder = _holder(settings.state_dir / HOLDER_FILE)
-    while True:
+
+    async def renew() -> None:
         await clock.sleep_until(clock.now() + LEASE_RENEWED_EVERY)
         if not await store.take_lease(holder, now=clock.now(), ttl=LEASE):
             message = "another controller has taken over"
             raise LeaseLost(message)
+
+    await keep_doing(clock, "lease", renew)
 
 
 def _holder(path: Path) -> str:
