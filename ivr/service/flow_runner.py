@@ -131,13 +131,14 @@ class FlowRun:
                 answer = await self._perform(request.effect, request.at)
         except StopIteration as stop:
             end: RunEnd = stop.value
-            return Played(self._how(end), tuple(self._notes))
+            how = self._how(end)
         except LegGone:
-            return Played(FlowEnd.GONE, tuple(self._notes))
+            how = FlowEnd.GONE
         finally:
             program.close()
             if self._changes:
                 await self._commit({})
+        return Played(how, tuple(self._notes))
 
     def _how(self, end: RunEnd) -> FlowEnd:
         match end.how:
