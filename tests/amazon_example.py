@@ -24,7 +24,7 @@ DELAY: Final = 99
 AGENT_WHISPER: Final = 10.0
 CUSTOMER_WHISPER: Final = 15.0
 
-CALL: Final[Mapping[str, float | None]] = {
+CALL: Final[Mapping[str, float]] = {
     "InitiationTimestamp": 0.0,
     "ConnectedToSystemTimestamp": 0.0,
     "Queue.EnqueueTimestamp": 0.0,
@@ -32,7 +32,7 @@ CALL: Final[Mapping[str, float | None]] = {
     "DisconnectTimestamp": CHOSEN,
 }
 """Times of the inbound contact's record."""
-CALLBACK: Final[Mapping[str, float | None]] = {
+CALLBACK: Final[Mapping[str, float]] = {
     "InitiationTimestamp": CHOSEN,
     "Queue.EnqueueTimestamp": ENQUEUED,
     "Queue.DequeueTimestamp": ACCEPTED,
@@ -53,7 +53,7 @@ def value_at(record: Mapping[str, Any], path: str) -> Any:
 
 
 def times_of(
-    record: Mapping[str, Any], expected: Mapping[str, float | None], start: datetime
+    record: Mapping[str, Any], expected: Mapping[str, float], start: datetime
 ) -> dict[str, float]:
     """The times of a record that the example speaks of, in seconds after the call's arrival."""
     return {
@@ -84,8 +84,9 @@ def flows(
         "waiting.json": _text([
             *([_waits(wait)] if wait else []),
             _offers(offer),
-            _action("Create", "CreateCallbackContact", "Hang up", InitialCallDelaySeconds=str(DELAY),
-                    MaximumConnectionAttempts="2", RetryDelaySeconds="60"),
+            _action("Create", "CreateCallbackContact", "Hang up", QueueId="Callbacks",
+                    InitialCallDelaySeconds=str(DELAY), MaximumConnectionAttempts="2",
+                    RetryDelaySeconds="60"),
             _action("Hang up", "DisconnectParticipant", None),
         ]),
         **{

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.hearing.tones import AGENT, CUSTOMER, MUSIC, SECOND_AGENT, listen
 from tests.house import House
-from tests.phones import Call, Phone
+from tests.phones import Call, Invite, Phone
 from tests.phones.call import PhoneCall
 from tests.tone_site import QUICK_CALLBACK, QUICK_WAIT
 
@@ -53,6 +53,12 @@ async def rung(phone: Phone, *, within: float = PATIENCE) -> PhoneCall:
     call = await phone.ringing(within)
     await call.answered(within)
     return call
+
+
+def asked(call: Call) -> Invite:
+    """The INVITE of a call that came in."""
+    assert call.invite is not None
+    return call.invite
 
 
 async def hears(house: House, call: Call, *tones: str, ms: int = 400) -> None:

@@ -26,6 +26,7 @@ from tests.house import INTERNATIONAL, LOCAL, House
 from tests.phones import Answer, Ignore, Phone, Policy, Reject, Ring
 from tests.scenes import (
     PATIENCE,
+    asked,
     asks,
     callback_of,
     hears,
@@ -123,7 +124,7 @@ async def test_b3_the_place_is_kept_against_a_caller_who_came_later(
     served = []
     for customer in (first, live, last):
         agent = await rung(anna)
-        served.append((agent.invite.caller_name, agent.invite.caller_number))
+        served.append((asked(agent).caller_name, asked(agent).caller_number))
         other = waiting if customer is live else await rung(customer)
         await talk(house, agent, other)
         other.hang_up()
@@ -144,9 +145,9 @@ async def test_b5_c4_a_missed_offer_uses_no_attempt_and_goes_to_the_next_agent(
     anna.will(Reject(603), Ring())
     ben.will(Reject(486), Answer(after=0.1))
 
-    for agent in ("anna", "ben", "anna"):  # declines, is busy, does not answer
-        await house.status(agent)
-        await house.agent_is(agent, "missed", within=PATIENCE)
+    for name in ("anna", "ben", "anna"):  # declines, is busy, does not answer
+        await house.status(name)
+        await house.agent_is(name, "missed", within=PATIENCE)
         await house.state_is(callback, "queued", within=PATIENCE)
     assert anna.calls[-1].cancelled, "the phone stops ringing when its time is over"
     assert not customer.calls[1:], "no customer is dialled before an agent has accepted"

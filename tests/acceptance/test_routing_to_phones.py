@@ -14,7 +14,7 @@ import pytest
 from tests.hearing.tones import AGENT_WHISPER, SOUND, listen
 from tests.house import House
 from tests.phones import Phone
-from tests.scenes import PATIENCE, asks, hears, inbound_of, journal, rung, talk, waits
+from tests.scenes import PATIENCE, asked, asks, hears, inbound_of, journal, rung, talk, waits
 from tests.tone_site import tone_house
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.asyncio(loop_scope="module")]
@@ -46,12 +46,12 @@ async def test_c1_c10_priority_beats_the_older_place_and_the_phone_shows_what_co
     await house.status("anna")
     annas = await anna.ringing(within=PATIENCE)
 
-    shown = [(each.invite.caller_name, each.invite.caller_number) for each in (bens, annas)]
+    invites = [asked(each) for each in (bens, annas)]
+    shown = [(each.caller_name, each.caller_number) for each in invites]
     assert shown == [("Call Sales", waiting.number), ("Callback Callbacks", asking.number)]
-    ids = [each.invite.header("X-Contact-Id") for each in (bens, annas)]
-    assert ids == [contact, callback]
-    assert "answer-after=0" in bens.invite.header("Call-Info")
-    assert annas.invite.header("Call-Info") == ""
+    assert [each.header("X-Contact-Id") for each in invites] == [contact, callback]
+    assert "answer-after=0" in invites[0].header("Call-Info")
+    assert invites[1].header("Call-Info") == ""
     (offer,) = await journal(house, contact, "offer_made")
     assert offer == {"agent": "ben", "considered": {"ben": "chosen"}}
     call.hang_up()

@@ -13,7 +13,7 @@ import pytest
 from ivr.domain.agent import AgentActivity
 from ivr.domain.callback import CallbackResult
 from ivr.domain.contact import Contact, ContactState, DisconnectReason
-from ivr.service.publishing import check_site
+from ivr.service.site_check import check_site
 from ivr.testing.fake_phone import FakePhone
 from ivr.testing.fake_speech import FakeSpeech
 from tests.centre import (
