@@ -266,6 +266,11 @@ class House:
             await self._controller.wait()
 
     @property
+    def has_controller(self) -> bool:
+        """Whether it runs."""
+        return self._controller is not None and self._controller.returncode is None
+
+    @property
     def controller_pid(self) -> int:
         """Its process id."""
         assert self._controller is not None
