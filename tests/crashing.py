@@ -52,12 +52,18 @@ _READS = frozenset(
 
 
 class Steps:
-    """Counts the steps of a controller, and ends it at one of them."""
+    """Counts the steps of a controller, and ends it after one of them.
+
+    Attributes:
+        dies_at: That step, by its number, or by the first of this name.
+        watch: Told of every step that is about to be taken.
+    """
 
     def __init__(self, die: Callable[[], None]) -> None:
         self.count = 0
         self.names: list[str] = []
-        self.dies_at: int | None = None
+        self.dies_at: int | str | None = None
+        self.watch: Callable[[int], None] = lambda _: None
         self.dead = False
         self._die = die
 
@@ -71,8 +77,9 @@ class Steps:
             raise asyncio.CancelledError
         self.count += 1
         self.names.append(name)
+        self.watch(self.count)
         result = await work()
-        if self.count == self.dies_at:
+        if self.dies_at in (self.count, name):
             self.dead = True
             self._die()
             await asyncio.Event().wait()
@@ -123,6 +130,7 @@ class CrashingCentre:
     rings: list[Ring] = field(default_factory=list)
     steps: Steps = field(init=False)
     centre: ContactCentre = field(init=False)
+    world: World = field(init=False)
     _life: asyncio.Task[None] | None = None
     _ids: Any = field(default_factory=lambda: itertools.count(1))
     _dead: asyncio.Event = field(default_factory=asyncio.Event)
@@ -156,12 +164,16 @@ class CrashingCentre:
         phone.answers_to_come = Caller(phone, number)
         return phone
 
-    def starts(self, dies_at: int | None = None) -> None:
+    def starts(self, dies_at: int | str | None = None) -> None:
         """Start the controller; it will die after this step, counted from its start."""
         self._dead = asyncio.Event()
         self.steps = Steps(self._die)
         self.steps.dies_at = dies_at
         self._life = self.outer.create_task(self._live(), name="controller")
+
+    def ring(self) -> None:
+        """Have the router look at the queues."""
+        self.world.router.ring()
 
     def _die(self) -> None:
         self.switch.detach()
@@ -187,7 +199,7 @@ class CrashingCentre:
 
     async def _live(self) -> None:
         async with asyncio.TaskGroup() as group:
-            world = World(
+            self.world = world = World(
                 clock=self.clock,
                 store=cast(Store, self.steps.of(self.store)),
                 switch=cast(CallControl, self.steps.of(_Witness(self))),

@@ -40,6 +40,8 @@ GRACE_SECONDS: Final = 1.0
 """How long the two halves of a leg's fate may be apart."""
 MOVE_TRIES: Final = 10
 MOVE_PAUSE_SECONDS: Final = 0.02
+HANG_UP_TRIES: Final = 20
+HANG_UP_PAUSE_SECONDS: Final = 0.05
 BOOT_SECONDS: Final = 20.0
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
@@ -230,9 +232,16 @@ class AsteriskCallControl:
         """End a leg; see the port."""
         self._need_up()
         self._legs.cancel(leg_id)
-        answer = await self._link.action(actions.hang_up(leg_id))
-        if not answer.ok and not _is_absent(answer):
-            raise TelephonyError(f"leg {leg_id} cannot be hung up: {answer.words}")
+        for attempt in range(HANG_UP_TRIES):
+            if attempt:
+                await self._pause(HANG_UP_PAUSE_SECONDS)
+            answer = await self._link.action(actions.hang_up(leg_id))
+            if answer.ok:
+                return
+            if not _is_absent(answer):
+                raise TelephonyError(f"leg {leg_id} cannot be hung up: {answer.words}")
+            if not self._legs.is_dialling(leg_id):
+                return  # else its order was taken a moment ago, and the channel is still to come
 
     async def live_legs(self) -> Sequence[LiveLeg]:
         """Every leg on the switch now; see the port."""
