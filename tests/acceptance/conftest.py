@@ -51,8 +51,7 @@ async def _agent(house: House, name: str) -> AsyncIterator[Phone]:
         call.hang_up()
 
     async def at_rest() -> bool:
-        agent = await house.agent(name)
-        return agent["contact_id"] is None and agent["next_status"] is None
+        return (await house.agent(name))["contact_id"] is None
 
     await house.until(at_rest, within=30, what=f"{name} holds nothing")
     await house.status(name, "Offline")

@@ -170,12 +170,12 @@ async def test_b5_c4_a_missed_offer_uses_no_attempt_and_goes_to_the_next_agent(
 
 
 OUTCOMES: dict[str, tuple[Policy, str, bool, str | None]] = {
+    "+12025550125": (Ignore(), "network_failure", False, None),
     "+12025550120": (Reject(404), "invalid_number", True, "invalid"),
     "+12025550121": (Reject(486), "busy", True, "busy"),
     "+12025550122": (Reject(603), "rejected", True, "rejected"),
     "+12025550123": (Reject(503), "network_failure", False, None),
     "+12025550124": (Reject(480, after=1), "no_answer", True, None),
-    "+12025550125": (Ignore(), "network_failure", False, None),
 }
 """What a customer's phone does: the outcome, whether it is an attempt, why no other follows."""
 
@@ -302,6 +302,7 @@ async def test_b11_b12_full_is_full_for_others_and_an_open_callback_is_kept(
     shown = []
     for phone in (customer, other):
         called = await rung(phone)
+        await hears(house, called, CUSTOMER_WHISPER, ms=200)
         (invite,) = phone.invites
         shown.append((invite.caller_number.casefold(), invite.asserted_number))
         called.hang_up()

@@ -1,8 +1,9 @@
 """A: callers, their keys and what they are told, on the real switch with real phones.
 
-Proved here: A1, A3 to A7, A9. That a running contact finishes on the version of the flow that it
-started with (A2) is proved in virtual time, ``tests/unit/service/test_caller_rules.py``; what
-happens when the controller dies (A8) by the fault tests.
+Proved here: A1, A3 to A6, A9. Words (A7) are listened to in ``test_records.py``. That a running
+contact finishes on the version of its flow (A2) is proved in virtual time, in
+``tests/unit/service/test_inbound_rules.py``; what happens when the controller dies (A8) by the
+fault tests.
 """
 
 from __future__ import annotations
@@ -10,45 +11,34 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import pytest
 
-from tests.hearing.recogniser import heard, words
 from tests.hearing.tones import PROMPT, SILENCE, listen
-from tests.house import INTERNATIONAL, LOCAL, SAMPLE_SITE, House
+from tests.house import INTERNATIONAL, LOCAL, House
 from tests.phones import Call, CallFailed, Phone
 from tests.scenes import (
     PATIENCE,
-    callback_of,
     inbound_of,
     moves,
-    record,
     rung,
-    talk,
 )
 from tests.tone_site import LONG, QUICK_CALLBACK, add_number, in_tones, tone_house
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.asyncio(loop_scope="module")]
 
-LOCAL_NUMBER, INTERNATIONAL_NUMBER, SPOKEN = "+12025550104", "+12025550105", "+12025550106"
+LOCAL_NUMBER, INTERNATIONAL_NUMBER = "+12025550104", "+12025550105"
 UNKNOWN = "+12025550999"
 CAROL = "+12025550150"
+Entry = TypeVar("Entry")
 
 
 def _site(data: dict[str, Any]) -> None:
     add_number(data, LOCAL_NUMBER, "Local number")
     add_number(data, INTERNATIONAL_NUMBER, "International number")
-    add_number(data, SPOKEN, "Spoken entry")
-    data["flows"] += [
-        {"name": "Spoken agent whisper", "kind": "AGENT_WHISPER"},
-        {"name": "Spoken outbound whisper", "kind": "OUTBOUND_WHISPER"},
-    ]
-    callbacks = next(queue for queue in data["queues"] if queue["name"] == "Callbacks")
-    spoken = {**callbacks, "name": "Spoken", "outbound_whisper": "Spoken outbound whisper"}
-    data["queues"].append(spoken)
-    data["routing_profiles"][0]["queues"].append({"queue": "Spoken", "priority": 1})
 
 
 def _number_entry(name: str) -> str:
@@ -58,28 +48,11 @@ def _number_entry(name: str) -> str:
     return json.dumps(flow)
 
 
-def _spoken_entry() -> str:
-    text = (SAMPLE_SITE / "flows" / "local-entry.json").read_text("utf-8")
-    flow = json.loads(text)
-    for action in flow["Actions"]:
-        parameters = action["Parameters"]
-        if parameters.get("EventHooks", {}).get("AgentWhisper"):
-            parameters["EventHooks"]["AgentWhisper"] = "Spoken agent whisper"
-        if action["Type"] == "CreateCallbackContact":
-            parameters["QueueId"] = "Spoken"
-    return json.dumps(flow)
-
-
 HOUSE = tone_house(
     _site,
     flows={
         "local-number.json": _number_entry("local-entry"),
         "international-number.json": _number_entry("international-entry"),
-        "spoken-entry.json": _spoken_entry(),
-        **{
-            f"spoken-{name}.json": (SAMPLE_SITE / "flows" / f"{name}.json").read_text("utf-8")
-            for name in ("agent-whisper", "outbound-whisper")
-        },
     },
 )
 
@@ -101,29 +74,12 @@ async def test_a1_an_unknown_number_is_refused_and_never_answered(house: House) 
         call.hang_up()
 
 
-async def test_a3_keys_cut_the_prompt_and_choose_the_branch(house: House) -> None:
-    phones = [house.stranger(f"+120255501{each}") for each in (11, 12, 13)]
-
-    async def choose(phone: Phone, key: str) -> tuple[str, int]:
-        call = await house.calls(phone)
-        await house.at(call, "Greeting")
-        if key:
-            await call.press(key)
-        target = await _way(house, phone, "Greeting")
-        greeted = listen(call.heard.pcm).longest_ms(PROMPT)
-        call.hang_up()
-        return target, greeted
-
-    chosen, unmatched, silent = await asyncio.gather(
-        *(choose(phone, key) for phone, key in zip(phones, ("1", "9", ""), strict=True))
-    )
-
-    assert chosen[0] == "Own number known?"
-    assert unmatched[0] == silent[0] == "Wait in line"
-    assert max(chosen[1], unmatched[1]) < 1000 * LONG * 0.7, "barge-in"
-    assert silent[1] >= 1000 * (LONG - 0.5)
-
-
+CHOICES = (
+    ("1", "Own number known?"),
+    ("9", "Wait in line"),  # no match
+    ("", "Wait in line"),  # timeout
+)
+"""Keys in the greeting, and where they lead."""
 NUMBERS = (
     (LOCAL_NUMBER, "2025550188#", "+12025550188"),
     (LOCAL_NUMBER, "12025550188#", "+12025550188"),
@@ -135,28 +91,7 @@ NUMBERS = (
     (INTERNATIONAL_NUMBER, "0114930901820#", "+4930901820"),
     (INTERNATIONAL_NUMBER, "12*00442079460018#", "+442079460018"),
 )
-
-
-async def test_a4_local_and_international_numbers_are_read_as_meant(house: House) -> None:
-    callers = [house.stranger(f"+120255502{each}") for each in range(20, 20 + len(NUMBERS))]
-
-    async def key_in(phone: Phone, dialled: str, keys: str) -> str | None:
-        call = await _enters(house, phone, dialled, keys)
-        assert await _verdict(house, phone) == "Right number?", keys
-        contact = await inbound_of(house, phone)
-        call.hang_up()
-        await house.state_is(contact, "ended", within=PATIENCE)
-        return _callback_number(house, contact)
-
-    understood = await asyncio.gather(
-        *(
-            key_in(phone, dialled, keys)
-            for phone, (dialled, keys, _) in zip(callers, NUMBERS, strict=True)
-        )
-    )
-
-    assert understood == [number for _, _, number in NUMBERS]
-    assert await house.callbacks() == [], "nobody has confirmed"
+"""Numbers as they are keyed, and as they are understood."""
 
 
 class Keyed(NamedTuple):
@@ -190,21 +125,62 @@ BAD_INPUT = (
 )
 
 
-async def test_a4_a5_bad_input_takes_its_branch_and_is_never_dialled(house: House) -> None:
-    callers = [house.stranger(f"+120255502{each}") for each in range(40, 40 + len(BAD_INPUT))]
-
-    async def key_in(phone: Phone, bad: Keyed) -> tuple[str, str]:
-        call = await _enters(house, phone, bad.dialled, bad.keys)
-        branch = await _verdict(house, phone)
-        call.hang_up()
-        return bad.what, branch
-
-    taken = await asyncio.gather(
-        *(key_in(phone, bad) for phone, bad in zip(callers, BAD_INPUT, strict=True))
+async def test_a3_a4_a5_keys_are_taken_as_they_are_meant(house: House) -> None:
+    """Thirty callers at once, each with something else to key."""
+    choosing, entering, failing = await asyncio.gather(
+        asyncio.gather(*(_chooses(house, *each) for each in _callers(house, 11, CHOICES))),
+        asyncio.gather(*(_enters_number(house, *each) for each in _callers(house, 20, NUMBERS))),
+        asyncio.gather(*(_fails(house, *each) for each in _callers(house, 40, BAD_INPUT))),
     )
 
-    assert list(taken) == [(bad.what, bad.goes_to) for bad in BAD_INPUT]
-    assert await house.callbacks() == []
+    assert [target for target, _ in choosing] == [target for _, target in CHOICES]
+    greeted = [heard_ms for _, heard_ms in choosing]
+    assert max(greeted[:2]) < 1000 * LONG * 0.7, "barge-in"
+    assert greeted[2] >= 1000 * (LONG - 0.5)
+    assert entering == [number for _, _, number in NUMBERS]
+    assert failing == [(bad.what, bad.goes_to) for bad in BAD_INPUT]
+    assert await house.callbacks() == [], "nobody has confirmed a number"
+
+
+def _callers(house: House, first: int, entries: Sequence[Entry]) -> list[tuple[Phone, Entry]]:
+    """A phone of its own for everything that is keyed."""
+    numbers = range(first, first + len(entries))
+    return [
+        (house.stranger(f"+120255501{number}"), entry)
+        for number, entry in zip(numbers, entries, strict=True)
+    ]
+
+
+async def _chooses(house: House, phone: Phone, choice: tuple[str, str]) -> tuple[str, int]:
+    """Press a key in the greeting: where the flow went, and how long the greeting was heard."""
+    key, _ = choice
+    call = await house.calls(phone)
+    await house.at(call, "Greeting")
+    if key:
+        await call.press(key)
+    target = await _way(house, phone, "Greeting")
+    greeted = listen(call.heard.pcm).longest_ms(PROMPT)
+    call.hang_up()
+    return target, greeted
+
+
+async def _enters_number(house: House, phone: Phone, number: tuple[str, str, str]) -> str | None:
+    """Key a number and hang up before it is confirmed: the number that was understood."""
+    dialled, keys, _ = number
+    call = await _enters(house, phone, dialled, keys)
+    assert await _verdict(house, phone) == "Right number?", keys
+    contact = await inbound_of(house, phone)
+    call.hang_up()
+    await house.state_is(contact, "ended", within=PATIENCE)
+    return _callback_number(house, contact)
+
+
+async def _fails(house: House, phone: Phone, bad: Keyed) -> tuple[str, str]:
+    """Key something that is no good: the branch that was taken."""
+    call = await _enters(house, phone, bad.dialled, bad.keys)
+    branch = await _verdict(house, phone)
+    call.hang_up()
+    return bad.what, branch
 
 
 async def test_a6_the_own_number_is_offered_unless_withheld_and_a_number_is_confirmed(
@@ -286,35 +262,6 @@ async def test_a9_a_caller_account_calls_in_and_is_called_back_without_the_trunk
     called.hang_up()
     await agent.ended(within=PATIENCE)
     assert len(house.trunk.invites) == before
-
-
-async def test_a6_a7_b6_everybody_hears_the_words_meant_for_them(house: House, anna: Phone) -> None:
-    customer = house.stranger("+12025550117")
-    asking = await house.asks_for_callback(customer, "2025550117", dialled=SPOKEN, listens=True)
-    await house.status("anna")
-    agent = await rung(anna)
-    called = await rung(customer)
-    await talk(house, agent, called)
-    called.hang_up()
-    await agent.ended(within=PATIENCE)
-    confirmation = anna.call("*80")
-    await confirmation.ended(within=PATIENCE)
-
-    caller, agents, customers, code = [
-        await asyncio.to_thread(words, call.heard.pcm)
-        for call in (asking, agent, called, confirmation)
-    ]
-
-    assert heard("You entered one two zero two five five five zero one one seven", caller), caller
-    assert heard("We will call you back. You keep your place in line", caller), caller
-    assert heard("This one is for Spoken", agents, min_ratio=0.7), agents
-    assert not heard("This is the call that you asked for", agents), agents
-    assert heard("This is the call that you asked for", customers), customers
-    assert not heard("This one is for Spoken", customers), customers
-    assert heard("You are now offline", code), code
-    assert (await record(house, await callback_of(house, customer)))["ivr"]["Callback"][
-        "Result"
-    ] == "completed"
 
 
 async def _enters(house: House, phone: Phone, dialled: str, keys: str) -> Call:
