@@ -328,7 +328,7 @@ class Store(Protocol):
         """Set fields of a callback by their names in ``Callback``."""
         ...
 
-    async def callback_due(self, contact_id: ContactId, *, now: datetime) -> bool:
+    async def callback_due(self, contact_id: ContactId, *notes: Note, now: datetime) -> bool:
         """Put a scheduled or waiting callback into its queue; clears its due timer."""
         ...
 

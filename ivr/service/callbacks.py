@@ -20,6 +20,7 @@ from ivr.service.world import World
 logger = logging.getLogger(__name__)
 
 S = ContactState
+_BECAME_DUE = Note("contact_moved", {"event": "became_due", "to": S.QUEUED.value})
 WAITING = (S.SCHEDULED, S.QUEUED, S.WAITING_FOR_RETRY)
 SERVED_MEANWHILE = timedelta(minutes=1)
 """A callback that expires while an agent serves it is looked at again after this."""
@@ -65,7 +66,8 @@ class Callbacks:
         world, now = self._world, self._world.clock.now()
         match timer.kind:
             case TimerKind.CALLBACK_DUE:
-                if not await world.store.callback_due(ContactId(timer.subject), now=now):
+                contact_id = ContactId(timer.subject)
+                if not await world.store.callback_due(contact_id, _BECAME_DUE, now=now):
                     await world.store.clear_timer(timer.kind, timer.subject)
             case TimerKind.CALLBACK_EXPIRES:
                 await self._expire(ContactId(timer.subject))

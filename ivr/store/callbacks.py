@@ -129,12 +129,14 @@ def change(connection: Connection, contact_id: ContactId, changes: Mapping[str, 
     _set(connection, contact_id, checked(changes, Callback, but=("contact_id", *_FINAL)))
 
 
-def enter_queue(connection: Connection, contact_id: ContactId, *, now: datetime) -> bool:
+def enter_queue(
+    connection: Connection, contact_id: ContactId, notes: Sequence[Note] = (), *, now: datetime
+) -> bool:
     """Put a scheduled or waiting callback into its queue; clears its due timer."""
     timers.clear(connection, TimerKind.CALLBACK_DUE, contact_id)
     entry = {"enqueued_at": now, "dequeued_at": None}
     return contact_rows.move(
-        connection, contact_id, _OUT_OF_QUEUE, ContactState.QUEUED, entry, now=now
+        connection, contact_id, _OUT_OF_QUEUE, ContactState.QUEUED, entry, notes, now=now
     )
 
 

@@ -197,8 +197,8 @@ class SqlStore:
     async def change_callback(self, contact_id: ContactId, changes: Mapping[str, Any]) -> None:
         await self._write_durably(callbacks.change, contact_id, changes)
 
-    async def callback_due(self, contact_id: ContactId, *, now: datetime) -> bool:
-        return await self._write(callbacks.enter_queue, contact_id, now=now)
+    async def callback_due(self, contact_id: ContactId, *notes: Note, now: datetime) -> bool:
+        return await self._write(callbacks.enter_queue, contact_id, notes, now=now)
 
     async def reschedule_callback(
         self,

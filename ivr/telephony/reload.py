@@ -30,12 +30,24 @@ async def reload_switch(
     link = AmiLink(host, port, username=username, secret=secret, on_event=lambda _: None)
     try:
         async with asyncio.timeout(WITHIN_SECONDS):
+            await _knock(host, port)
             await link.open()
             answers = [
                 await link.action(AmiAction("Reload", (("Module", module),))) for module in modules
             ]
-    except (TimeoutError, LinkDown):
+    except (TimeoutError, OSError, LinkDown):
         return False
     finally:
         link.close()
     return all(answer.ok for answer in answers)
+
+
+async def _knock(host: str, port: int) -> None:
+    """Find out at once that nobody listens, where the link would go on trying.
+
+    Raises:
+        OSError: Nobody does.
+    """
+    _, writer = await asyncio.open_connection(host, port)
+    writer.close()
+    await writer.wait_closed()

@@ -385,8 +385,10 @@ async def test_b4_callback_enters_its_queue_when_due_from_waiting_only(
     await store.set_timer(Timer(kind=TimerKind.CALLBACK_DUE, subject=CALLBACK, due_at=NOW))
     waits = state in (ContactState.SCHEDULED, ContactState.WAITING_FOR_RETRY)
 
-    assert await store.callback_due(CALLBACK, now=LATER) is waits
+    assert await store.callback_due(CALLBACK, Note("became_due"), now=LATER) is waits
 
+    told = [entry.kind for entry in await store.journal(CALLBACK)]
+    assert ("became_due" in told) is waits
     contact = await store.contact(CALLBACK)
     assert contact == a_callback_contact(
         state=ContactState.QUEUED if waits else state, enqueued_at=LATER if waits else NOW
