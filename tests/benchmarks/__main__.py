@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.benchmarks import job
+from tests.hearing.tones import CUSTOMER, listen
 from tests.house import ROOT, TRUNK_ADDRESS, House
 from tests.pbx import free_port
 from tests.phones import Answer, CallState, Phone
@@ -122,7 +123,10 @@ class Bench:
             agent = await anna.answered(within=30)
             called = await _next_called(house, strangers)
             dials.append(1000 * (called.invite.at - agent.answered_at))
-            await called.answered(within=10)
+            await house.until(
+                lambda agent=agent: CUSTOMER in listen(agent.heard.pcm[-1600:]).heard(),  # type: ignore[misc]
+                what="the agent hears the customer",
+            )
             called.hang_up()
             await agent.ended(within=10)
         frees = [
