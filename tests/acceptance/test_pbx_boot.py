@@ -490,5 +490,6 @@ async def test_i12_the_log_of_all_this_holds_no_number_and_no_secret(pbx: Pbx) -
     users = (pbx.plan.control_user, pbx.plan.provision_user)
 
     assert "res_agi.c" in log  # something was logged, by the legs that found no controller
-    assert not re.search(r"\+?\d{8,}", re.sub(r"\d{4}-\d\d-\d\d \S+|-[0-9a-f]{8}\b|PBX UUID: \S+", "", log))
+    known = r"\d{4}-\d\d-\d\d \S+|-[0-9a-f]{8}\b|PBX UUID: \S+"
+    assert not re.search(r"\+?\d{8,}", re.sub(known, "", log))
     assert not any(a.secret in log for a in (ANNA, CARLA, *users))
