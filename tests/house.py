@@ -454,6 +454,12 @@ class House:
         )
         return phone
 
+    def hang_up_all(self) -> None:
+        """Have everybody hang up."""
+        for phone in self._handsets:
+            for call in phone.calls:
+                call.hang_up()
+
     async def account(self, endpoint: str, *, says: Sound | None = None) -> Phone:
         """A phone of our own that is logged in with an account of the site."""
         account: Any = self.accounts[endpoint]

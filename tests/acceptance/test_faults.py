@@ -20,6 +20,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -57,22 +58,34 @@ PATIENCE = 40.0
 LONG_WHISPER = 3.0
 """Seconds in which a whisper can be interrupted."""
 LEASE_SECONDS = 10.0
+ARMED: set[int] = set()
+"""Controllers, by process id, that wait for their failpoint."""
+
+
+def _site(data: dict[str, Any]) -> None:
+    data["site"]["ring_agent_seconds"] = 30  # longer than a controller takes to be back
+
 
 HOUSE = tone_house(
+    _site,
     prompts={
         **recordings(),
         "customer-whisper.ulaw": to_ulaw(tones(HERTZ[CUSTOMER_WHISPER], seconds=LONG_WHISPER)),
-    }
+    },
 )
 
 
 @pytest_asyncio.fixture(autouse=True, loop_scope="module")
 async def controller(house: House) -> AsyncIterator[None]:
-    """A controller without failpoints, whatever the test before has left."""
-    if not house.has_controller:
-        await restarts(house)
+    """A controller without failpoints and nobody on the line, whatever a test has left."""
+    house.hang_up_all()
+    await _disarmed(house)
     yield
-    if not house.has_controller:
+    await _disarmed(house)
+
+
+async def _disarmed(house: House) -> None:
+    if not house.has_controller or house.controller_pid in ARMED:
         await restarts(house)
 
 
@@ -87,6 +100,8 @@ async def restarts(house: House, failpoint: str | None = None, **environment: st
     began = time.monotonic()
     await house.start_controller(**environment)
     seconds = time.monotonic() - began
+    if failpoint is not None:
+        ARMED.add(house.controller_pid)
     print(f"controller back and compared after {seconds:.2f} s")
     return seconds
 
