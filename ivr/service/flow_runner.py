@@ -66,7 +66,7 @@ _SILENT = (ReadContext, IsOpen, FindFlow, ParseNumber, Moved, Warned)
 """Effects that change nothing and are heard by nobody: no commit before them."""
 _SETTING = (SetCallbackNumber, SetTargetQueue, SetHook, SetAttributes)
 """Effects on the contact's own fields: committed with the next effect that anybody notices."""
-_COMMITTING = (CreateCallback, EnterQueue)
+_COMMITTING = (EnterQueue,)
 """Effects that are commits themselves; done twice they change nothing more."""
 
 
