@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import pytest
 
-from tests.hearing.tones import PROMPT, SILENCE, listen
+from tests.hearing.tones import AGENT, PROMPT, listen
 from tests.house import INTERNATIONAL, LOCAL, House
 from tests.phones import Call, CallFailed, Phone
 from tests.scenes import (
@@ -255,7 +255,7 @@ async def test_a9_a_caller_account_calls_in_and_is_called_back_without_the_trunk
     (invite,) = carol.invites
     assert LOCAL in (invite.caller_number, invite.asserted_number)
     await house.until(
-        lambda: SILENCE not in listen(called.heard.latest(0.5)).heard(),
+        lambda: AGENT in listen(called.heard.latest(0.5)).heard(),
         within=PATIENCE,
         what="Carol hears Anna",
     )
