@@ -83,9 +83,19 @@ class Demo:
         self.first_call, self.second_call = await asked, await asked_too
         report.tell("first", "has hung up; so has the second caller")
         for who, call in (("first", self.first_call), ("second", self.second_call)):
-            report.hears(who, call, says=("We will call you back. You keep your place in line",))
+            report.hears(
+                who,
+                call,
+                since=call.heard.seconds - 6,
+                says=("We will call you back. You keep your place in line",),
+            )
         digits = " ".join(CUSTOMER.removeprefix("+1"))
-        report.hears("first", self.first_call, says=(f"You entered one {digits}",))
+        report.hears(
+            "first",
+            self.first_call,
+            since=self.first_call.heard.seconds - 15,
+            says=(f"You entered one {digits}",),
+        )
         waiting = await house.callbacks()
         report.check(
             "queue",
@@ -115,9 +125,12 @@ class Demo:
         await call.press("1")
         await self.house.at(call, "Offer own number")
         await call.press("1")
+        asked = call.heard.seconds
         await call.ended(within=20)
         self.report.tell("late", "was told so, heard fast busy and is gone")
-        self.report.hears("late", call, says=("We cannot call you back at the moment",))
+        self.report.hears(
+            "late", call, since=asked, says=("We cannot call you back at the moment",)
+        )
         timeline = tone_names.listen(call.heard.pcm)
         self.report.check(
             "late", "reorder tone (fast busy)", str(timeline)[-60:], timeline.is_reorder()

@@ -13,7 +13,7 @@ from rich.table import Table
 from tests.hearing.recogniser import heard as sounds_like
 from tests.hearing.recogniser import words
 from tests.hearing.tones import listen
-from tests.phones import Recording
+from tests.phones import RATE, Recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,12 @@ class Hearing:
         never: Sentences that must not.
         tones: Names of tones that must be heard for 300 ms at least.
         no_tones: Names of tones that must not be heard at all.
+        since: Seconds of the recording that do not matter.
     """
 
     who: str
     recording: Recording
+    since: float = 0.0
     says: tuple[str, ...] = ()
     never: tuple[str, ...] = ()
     tones: tuple[str, ...] = ()
@@ -72,21 +74,24 @@ class Report:
         """Note whether something is as it must be."""
         self.checks.append(Check(who, must, was, passed))
 
-    def hears(self, who: str, call: Any, **expected: tuple[str, ...]) -> None:
+    def hears(
+        self, who: str, call: Any, *, since: float = 0.0, **expected: tuple[str, ...]
+    ) -> None:
         """Have what a party heard checked at the end, when no phone can be disturbed by it.
 
         Args:
             who: The party.
             call: Its call; the recording is saved.
+            since: Seconds of it that do not matter.
             expected: See ``Hearing``.
         """
         name = who.lower().replace(" ", "-")
         call.heard.save(self.folder / f"{len(self._hearings) + 1}-{name}.wav")
-        self._hearings.append(Hearing(who, call.heard, **expected))
+        self._hearings.append(Hearing(who, call.heard, since, **expected))
 
     def _listen(self, hearing: Hearing) -> None:
         """Check one recording by recognised words and by tones."""
-        who, pcm = hearing.who, hearing.recording.pcm
+        who, pcm = hearing.who, hearing.recording.pcm[round(RATE * hearing.since) :]
         transcript, timeline = words(pcm), listen(pcm)
         quoted = f"“{transcript}”"
         for sentence in hearing.says:
