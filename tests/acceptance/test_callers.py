@@ -136,7 +136,7 @@ async def test_a3_a4_a5_keys_are_taken_as_they_are_meant(house: House) -> None:
     assert [target for target, _ in choosing] == [target for _, target in CHOICES]
     greeted = [heard_ms for _, heard_ms in choosing]
     assert max(greeted[:2]) < 1000 * LONG * 0.7, "barge-in"
-    assert greeted[2] >= 1000 * (LONG - 0.5)
+    assert greeted[2] > max(greeted[:2]), "nobody cut it"
     assert entering == [number for _, _, number in NUMBERS]
     assert failing == [(bad.what, bad.goes_to) for bad in BAD_INPUT]
     assert await house.callbacks() == [], "nobody has confirmed a number"

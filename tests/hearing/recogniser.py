@@ -33,12 +33,18 @@ _SAME_WORD: Final = 0.75
 def words(sound: Pcm | Path) -> str:
     """What is said in a recording: lower case, digits as words, no punctuation.
 
-    Tones and silence are cut out first: a recogniser hears words in them.
+    Tones and silence are cut out first: a recogniser hears words in them. Several stretches of
+    speech are recognised as a whole and again one by one, and both are in the answer: prompts that
+    were cut short make it lose its way in the whole, and short ones on their own.
     """
     pcm = read_sound(sound) if isinstance(sound, Path) else sound
-    speech = _speech_only(pcm)
-    if not len(speech):
-        return ""
+    pieces = _speech_only(pcm)
+    if len(pieces) > 1:
+        pieces.insert(0, np.concatenate(pieces))
+    return " ".join(filter(None, (_words_of(piece) for piece in pieces)))
+
+
+def _words_of(speech: Pcm) -> str:
     segments, _ = _model().transcribe(
         resampled(from_pcm16(speech), RATE, _MODEL_RATE),
         language="en",
@@ -83,14 +89,15 @@ def _same(left: Sequence[str], right: Sequence[str]) -> bool:
     return SequenceMatcher(None, "".join(left), "".join(right)).ratio() >= _SAME_WORD
 
 
-def _speech_only(pcm: Pcm) -> Pcm:
+def _speech_only(pcm: Pcm) -> list[Pcm]:
     """The stretches that are neither tone nor silence, each with a little around it."""
     keep = np.zeros(len(pcm), np.bool_)
     for start, end in listen(pcm).spans(SOUND):
         if end - start >= _SHORTEST_SPEECH_MS:
             first = max(0, start - _AROUND_SPEECH_MS) * RATE // 1000
             keep[first : (end + _AROUND_SPEECH_MS) * RATE // 1000] = True
-    return pcm[keep]
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], keep, [False])).astype(np.int8)))
+    return [pcm[start:end] for start, end in edges.reshape(-1, 2)]
 
 
 @cache
