@@ -4,6 +4,8 @@ Every method is one transaction. Changes are conditional: a method that moves so
 which state, and reports whether it was still so. While the lease is held, every writing method
 carries its fencing token; when another controller has taken over it raises ``LeaseLost``.
 Failures of the database itself raise ``StoreError``; nothing has changed then.
+
+It is one module because it is one port: most of it is what each transaction promises.
 """
 
 from __future__ import annotations

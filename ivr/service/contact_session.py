@@ -3,6 +3,9 @@
 Nothing else writes a contact's legs. The session holds no truth of its own: the contact's row says
 where it stands, the switch says who is connected; a session that dies is made again from both
 (``reconcile``), and its legs come back through the dialplan.
+
+It is one module because every message is about the same few lines of one contact, and what one
+message leaves behind the next one meets.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 The resume point is committed before each effect that anybody could notice, so that a flow whose
 controller died goes on at the action it was in.
+
+It is one module because it is one exhaustive ``match``: one short method per effect of a flow.
 """
 
 from __future__ import annotations

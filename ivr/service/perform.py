@@ -1,4 +1,7 @@
-"""Commands in roles become commands on legs; a leg that arrives gets what its state asks for."""
+"""Commands in roles become commands on legs; a leg that arrives gets what its state asks for.
+
+It is one module because it is one exhaustive ``match`` over commands, on the lines of one session.
+"""
 
 from __future__ import annotations
 
