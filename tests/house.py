@@ -59,7 +59,7 @@ class House:
         prompts: Recordings of the site, by file name.
         music: A file that is all the music on hold there is.
         environment: Further settings of the controller.
-        dialplan: Text added to the switch's dialplan.
+        additions: Text added to files of the switch's static configuration, by file name.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class House:
         prompts: Mapping[str, bytes] | None = None,
         music: bytes | None = None,
         environment: Mapping[str, str] | None = None,
-        dialplan: str = "",
+        additions: Mapping[str, str] | None = None,
     ) -> None:
         self.state = folder / "state"
         self.site = folder / "site"
@@ -80,7 +80,7 @@ class House:
         self._change, self._flows = change, flows
         self._prompts, self._music = prompts or {}, music
         self._environment = dict(environment or {})
-        self._dialplan = dialplan
+        self._additions = additions or {}
         self._controller: asyncio.subprocess.Process | None = None
         self._phones: list[Phone] = []
         self._handsets: list[Any] = []
@@ -129,11 +129,12 @@ class House:
         self.accounts = {each["endpoint"]: each for each in listed}
         settings = self.settings()
         static = STATIC
-        if self._dialplan:
+        if self._additions:
             static = self.state / "asterisk-conf"
             shutil.copytree(STATIC, static)
-            with (static / "extensions.conf").open("a", encoding="utf-8") as file:
-                file.write(self._dialplan)
+            for name, text in self._additions.items():
+                with (static / name).open("a", encoding="utf-8") as file:
+                    file.write(text)
         self.pbx = Pbx(plan_of(settings, await _site(settings)), self.state, static=static)
         await self.pbx.start()
         await self.start_controller()

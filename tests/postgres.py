@@ -12,11 +12,12 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from typing import IO
 
 import asyncpg
 import pytest
@@ -24,6 +25,7 @@ import pytest
 TOOLS_IMAGE = "queueback-tools:dev"
 _OWNER = "queueback"
 _START_SECONDS = 60.0
+_READY = b"ready to accept connections"
 _SETTINGS = ("fsync=off", "full_page_writes=off", "listen_addresses=", "max_connections=60")
 
 
@@ -37,7 +39,7 @@ def running_server() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="queueback-postgres-"))
     try:
         with _start(folder) as process:
-            _await_answer(folder, process)
+            _await_ready(process)
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -72,10 +74,12 @@ def _start(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
         f"{bin_folder}/initdb -D {folder}/data -U {_OWNER} -A trust -E UTF8 --no-locale -N"
         f" && exec {bin_folder}/postgres -D {folder}/data -k {folder} {settings}"
     )
-    with (folder / "server.log").open("wb") as log:
-        process = subprocess.Popen(
-            [*prefix, "sh", "-c", script], stdout=log, stderr=log, start_new_session=True
-        )
+    process = subprocess.Popen(
+        [*prefix, "sh", "-c", script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
     try:
         yield process
     finally:
@@ -115,18 +119,27 @@ def _in_tools_image(folder: Path) -> tuple[list[str], _Stop]:
     return [*command, "--user=postgres", f"--volume={folder}:{folder}", TOOLS_IMAGE], stop
 
 
-def _await_answer(folder: Path, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while True:
-        try:
-            asyncio.run(execute(folder, "SELECT 1"))
-        except (OSError, asyncpg.PostgresError) as error:
-            if process.poll() is not None or time.monotonic() > deadline:
-                log = (folder / "server.log").read_text(errors="replace")
-                raise CannotStart(f"PostgreSQL did not start: {log[-2000:]}") from error
-            time.sleep(0.05)
-        else:
-            return
+def _await_ready(process: subprocess.Popen[bytes]) -> None:
+    """Read what the server says until it serves, and go on reading so that it can go on writing."""
+    assert process.stdout is not None
+    said: list[bytes] = []
+    patience = threading.Timer(_START_SECONDS, process.kill)
+    patience.start()
+    try:
+        for line in process.stdout:
+            said.append(line)
+            if _READY in line:
+                threading.Thread(target=_read_on, args=(process.stdout,)).start()
+                return
+    finally:
+        patience.cancel()
+    log = b"".join(said).decode(errors="replace")
+    raise CannotStart(f"PostgreSQL did not start: {log[-2000:]}")
+
+
+def _read_on(output: IO[bytes]) -> None:
+    with output:
+        output.read()
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,7 +31,7 @@ from ivr.telephony.ami import actions, snapshot
 from ivr.telephony.ami.connection import Answer
 from ivr.telephony.ami.link import AmiLink
 from ivr.telephony.ami.message import SafeMessage
-from ivr.telephony.ami.translate import Legs, LegSighting, legs_dialling, read
+from ivr.telephony.ami.translate import Dialled, Legs, LegSighting, legs_dialling, read
 from ivr.telephony.dialplan import HEARTBEAT_SECONDS, name_of
 from ivr.telephony.leg_locks import LegLocks
 
@@ -107,6 +108,7 @@ class AsteriskCallControl:
         self._link = AmiLink(host, port, username=username, secret=secret, on_event=self._take)
         self._legs = Legs()
         self._locks = LegLocks()
+        self._refusals: set[asyncio.Task[None]] = set()
         self._held: list[SafeMessage] | None = []
         self._booted = asyncio.Event()
         self._started_at: str | None = None
@@ -263,6 +265,8 @@ class AsteriskCallControl:
         sighting = read(message)
         if sighting is None:
             return
+        if isinstance(sighting, Dialled) and not self._legs.is_known(sighting.leg_id):
+            self._refuse(sighting.leg_id)
         for event in self._legs.take(sighting):
             self._emit(event)
         if isinstance(sighting, LegSighting) and self._legs.is_waiting(sighting.leg_id):
@@ -273,6 +277,22 @@ class AsteriskCallControl:
             return  # the missing piece may be among what was missed: the store settles it
         for event in self._legs.wait_over(leg_id):
             self._emit(event)
+
+    def _refuse(self, leg_id: LegId) -> None:
+        """Hang up a leg that nobody ordered: a called phone has redirected to it."""
+        log.warning(
+            "a leg that nobody ordered is hung up",
+            extra={"event": "stranger_refused", "leg_id": leg_id},
+        )
+        task = asyncio.get_running_loop().create_task(
+            self._hang_up_stranger(leg_id), name=f"refuse {leg_id}"
+        )
+        self._refusals.add(task)
+        task.add_done_callback(self._refusals.discard)
+
+    async def _hang_up_stranger(self, leg_id: LegId) -> None:
+        with suppress(TelephonyError):  # one that answers all the same is ended by the controller
+            await self._link.action(actions.hang_up(leg_id))
 
     def _emit(self, event: SwitchEvent) -> None:
         self._sink(event)

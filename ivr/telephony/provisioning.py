@@ -44,7 +44,9 @@ EVENTS: Final = (
     "FullyBooted",
     "OriginateResponse",
     "Hangup",
+    "DialBegin",
     "DialState",
+    "DialEnd",
     "UserEvent",
     "ConfbridgeJoin",
     "ConfbridgeLeave",
@@ -57,7 +59,8 @@ EVENTS: Final = (
 """What the controller hears; unfiltered events would cost it twice its own work per call.
 
 ``DialState`` tells that a called phone rings, by 180 or by 183 with early media; ``Newstate`` would
-tell of 180 alone, and of every inbound call besides.
+tell of 180 alone, and of every inbound call besides. ``DialBegin`` and ``DialEnd`` tell of
+redirects.
 """
 
 _CALLER_QUALIFY_SECONDS: Final = 30

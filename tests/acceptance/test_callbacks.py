@@ -214,6 +214,27 @@ async def test_b7_b19_every_refusal_is_classified_and_only_ringing_is_retried(
         assert len(customers[number].invites) == 1, number
 
 
+async def test_c9_whoever_a_redirecting_phone_names_is_let_go_at_once(
+    house: House, anna: Phone
+) -> None:
+    customer, victim = house.stranger("+12025550126"), house.stranger("+12025550127")
+    (trunk,) = house.pbx.plan.trunks
+    callback = await asks(house, customer)
+    victim.will(Ring())
+    device = f"<sip:PJSIP%2F{victim.number}%40{trunk.name}@127.0.0.1>"
+    customer.will(Reject(302, headers=(("Contact", device),)))
+    await house.status("anna")
+
+    bothered = await victim.ringing(within=PATIENCE)
+    await bothered.ended(within=2)
+
+    assert bothered.cancelled
+    await house.agent_is("anna", "idle", within=PATIENCE)
+    ended = (await record(house, callback))["ivr"]["Callback"]
+    assert (ended["Result"], ended["Failure"]) == ("failed", "rejected")
+    assert len(customer.invites) == len(victim.invites) == 1
+
+
 async def test_b9_b17_a_stop_from_the_command_line_takes_a_ringing_call_back(
     house: House, anna: Phone
 ) -> None:

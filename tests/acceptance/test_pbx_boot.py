@@ -371,10 +371,11 @@ async def test_c9_a_redirected_call_goes_nowhere(pbx: Pbx) -> None:
             Async="true",
         )
         answer = await manager.event("OriginateResponse")
-        ended = await manager.event("Hangup", Uniqueid="k2-c1")
+        redirected = await manager.event("DialEnd", DestUniqueid="k2-c1")
+        await manager.event("Hangup", Uniqueid="k2-c1")
 
     assert answer["Response"] == "Failure"
-    assert ended["TechCause"] == "302"
+    assert redirected["Forward"] == NUMBER.number
     assert len(customer.invites) == 1
     assert controller.calls == []
 

@@ -9,12 +9,12 @@ to the INVITE of the next offer.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
 import statistics
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +29,7 @@ from tests.sipp.numbers import numbers
 from tests.sipp.scenes import load
 from tests.sipp.site import Place, Site
 
+WHAT: Final = ("latency", "cpu", "rate")
 OUTPUT: Final = ROOT / "build" / "bench.json"
 ROUNDS, CALLS, RATE = 3, 100, 10.0
 RATES: Final = (20, 40, 60, 80, 100, 120, 140, 160, 180, 200)
@@ -45,21 +46,22 @@ class Bench:
         self._seen: set[str] = set()
         self._run = 0
 
-    async def round(self, number: str, calls: int, rate: float) -> tuple[float, int]:
-        """Play callers; CPU milliseconds per call, and how many numbers were wrong."""
+    async def round(self, number: str, calls: int, rate: float) -> tuple[dict[str, float], int]:
+        """Play callers; CPU milliseconds per call and process, and how many numbers were wrong."""
         self._run += 1
         prefix = f"{202 + self._run % 90}555"
         site = self._site(number)
         before = self._cpu_seconds(number)
         checks = await load(site, calls, rate, prefix, within=60 + calls / rate)
-        spent = self._cpu_seconds(number) - before
+        after = self._cpu_seconds(number)
+        spent = {name: 1000 * (after[name] - before[name]) / calls for name in after}
         expected = set(numbers(calls, prefix))
         if number == job.FLOW_NUMBER:
             wrong = await job.wrong_by_flow(self.house, self._seen, expected)
         else:
             wrong = await job.wrong_by_dialplan(self.house, expected)
         failed = sum(not check.passed for check in checks)
-        return 1000 * spent / calls, wrong + failed
+        return spent, wrong + failed
 
     def _site(self, number: str) -> Site:
         host, port = self.house.sip_server
@@ -74,22 +76,26 @@ class Bench:
             folder=self.folder / str(self._run),
         )
 
-    def _cpu_seconds(self, number: str) -> float:
-        pids = [_pid_of(self.house.pbx.name)]
+    def _cpu_seconds(self, number: str) -> dict[str, float]:
+        pids = {"asterisk": _pid_of(self.house.pbx.name)}
         if number == job.FLOW_NUMBER:
-            pids.append(self.house.controller_pid)
-        return sum(_cpu_seconds(pid) for pid in pids)
+            pids["controller"] = self.house.controller_pid
+        return {name: _cpu_seconds(pid) for name, pid in pids.items()}
 
     async def cpu(self) -> dict[str, Any]:
         """CPU per call, interleaved."""
-        runs: dict[str, list[float]] = {"flow": [], "dialplan": []}
+        runs: dict[str, list[dict[str, float]]] = {"flow": [], "dialplan": []}
         for _ in range(ROUNDS):
             for name, number in (("dialplan", job.DIALPLAN_NUMBER), ("flow", job.FLOW_NUMBER)):
                 spent, wrong = await self.round(number, CALLS, RATE)
-                print(f"cpu   {name:9} {spent:6.2f} ms/call, {wrong} wrong")
+                words = ", ".join(f"{process} {ms:.1f}" for process, ms in spent.items())
+                print(f"cpu   {name:9} {words} ms/call, {wrong} wrong")
                 runs[name].append(spent)
-        ratio = statistics.median(runs["flow"]) / statistics.median(runs["dialplan"])
-        return {"value": ratio, "ms_per_call": runs}
+        flow, dialplan = (
+            statistics.median(sum(spent.values()) for spent in runs[name])
+            for name in ("flow", "dialplan")
+        )
+        return {"value": flow / dialplan, "ms_per_call": runs}
 
     async def rate(self) -> dict[str, Any]:
         """Highest rate without an error, interleaved; one that failed is not asked for more."""
@@ -171,8 +177,8 @@ def _cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-async def main() -> None:
-    """Measure everything and write it down."""
+async def main(wanted: Sequence[str]) -> None:
+    """Measure these things and write them down."""
     limits = {
         "IVR_LIMITS__CALLBACKS_PER_MINUTE": "100000",
         "IVR_LIMITS__DIALS_PER_MINUTE": "100000",
@@ -184,27 +190,28 @@ async def main() -> None:
             flows=job.flows(),
             prompts={f"{job.PROMPT}.wav": job.prompt()},
             environment=limits,
-            dialplan=job.DIALPLAN,
+            additions=job.ADDITIONS,
         ) as house:
             bench = Bench(house, Path(folder) / "sipp")
-            accept, free = await bench.latencies()
-            print(f"accept to INVITE: p50 {accept['p50']:.1f} ms, p99 {accept['p99']:.1f} ms")
-            print(f"free to offer:    p50 {free['p50']:.1f} ms, p99 {free['p99']:.1f} ms")
+            result: dict[str, Any] = {}
+            if "latency" in wanted:
+                accept, free = await bench.latencies()
+                print(f"accept to INVITE: p50 {accept['p50']:.1f} ms, p99 {accept['p99']:.1f} ms")
+                print(f"free to offer:    p50 {free['p50']:.1f} ms, p99 {free['p99']:.1f} ms")
+                result |= {"accept_to_invite_ms": accept, "free_to_offer_ms": free}
             house.trunk.close()
-            cpu = await bench.cpu()
-            print(f"cpu ratio: {cpu['value']:.2f}")
-            rate = await bench.rate()
-            print(f"rate ratio: {rate['value']}")
-    result = {
-        "cpu_ratio": cpu,
-        "rate_ratio": rate,
-        "accept_to_invite_ms": accept,
-        "free_to_offer_ms": free,
-    }
+            if "cpu" in wanted:
+                result["cpu_ratio"] = await bench.cpu()
+                print(f"cpu ratio: {result['cpu_ratio']['value']:.2f}")
+            if "rate" in wanted:
+                result["rate_ratio"] = await bench.rate()
+                print(f"rate ratio: {result['rate_ratio']['value']}")
     OUTPUT.parent.mkdir(exist_ok=True)
     OUTPUT.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
     print(f"written: {OUTPUT.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("wanted", nargs="*", choices=(*WHAT, []), metavar="|".join(WHAT))
+    asyncio.run(main(parser.parse_args().wanted or WHAT))

@@ -19,7 +19,7 @@ CALLBACK_NUMBER: Final = "+12025550192"
 KEYS: Final = "300:{number}#"
 PROMPT: Final = "bench"
 
-DIALPLAN: Final = f"""
+_DIALPLAN: Final = f"""
 [inbound](+)
 exten => {DIALPLAN_NUMBER},1,Answer()
  same => n,Set(TIMEOUT(response)=5)
@@ -29,6 +29,8 @@ exten => {DIALPLAN_NUMBER},1,Answer()
  same => n(keep),Set(DB(bench/${{CALLERID(num)}})=${{NUMBER}})
  same => n(drop),Hangup()
 """
+ADDITIONS: Final = {"extensions.conf": _DIALPLAN, "modules.conf": "load = func_db.so\n"}
+"""What the dialplan's way of doing it needs on the switch."""
 
 
 def prompt() -> bytes:

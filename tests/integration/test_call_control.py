@@ -183,6 +183,24 @@ async def test_failure_without_any_channel_is_decided_after_a_second(
     )
 
 
+async def test_leg_that_nobody_ordered_is_hung_up_at_once(peer: AmiPeer, house: House) -> None:
+    await house.control.call(an_order())
+    ours = {"DestChannel": "PJSIP/line-00000001", "DestUniqueid": LEG}
+    stranger = {"DestChannel": "PJSIP/line-00000002", "DestUniqueid": "1700000000.2"}
+    announcer = {"DestChannel": "CBAnn/k1-00000001;1", "DestUniqueid": "1700000000.3"}
+    peer.say(
+        {"Event": "DialBegin", **ours},
+        {"Event": "DialBegin", **announcer},
+        {"Event": "DialBegin", **stranger},
+        {"Event": "DialEnd", "DialStatus": "CANCEL", "Forward": "PJSIP/+1@line", **ours},
+    )
+    await house.until(lambda: len(house.events) == 2)
+    await peer.until(lambda: bool(peer.named("Hangup")))
+
+    assert house.events[1] == LegFailed(LEG, LegOutcome.REJECTED, rang=False, detail="redirected")
+    assert [each["Channel"] for each in peer.named("Hangup")] == ["1700000000.2"]
+
+
 async def test_leg_name_is_never_dialled_twice(peer: AmiPeer, house: House) -> None:
     await house.control.call(an_order())
 

@@ -239,8 +239,8 @@ class PhoneCall(Call):
     ) -> None:
         if self._server is not None:
             self.status = status
-            own = (("Contact", f"<{self._phone.contact}>"), ("Allow", ALLOWED), *headers)
-            self._server.reply(status, tag=self._tag, headers=own, body=body)
+            own = dict([("Contact", f"<{self._phone.contact}>"), ("Allow", ALLOWED), *headers])
+            self._server.reply(status, tag=self._tag, headers=tuple(own.items()), body=body)
 
     # -- inside a call ---------------------------------------------------------------------------
 

@@ -1,8 +1,8 @@
 """One outbound leg, from the order to its end: what Asterisk reports becomes one fate.
 
 Asterisk tells it in pieces whose order is not fixed: ``OriginateResponse`` (reason 4 answered, 3
-our ring time is over, 0 everything else), ``Newstate``/``DialState`` (it rings), and ``Hangup``
-with the SIP code. A failure waits a second for its ``Hangup``, an end for its
+our ring time is over, 0 everything else), ``DialState`` (it rings), ``DialEnd`` (it redirects), and
+``Hangup`` with the SIP code. A failure waits a second for its ``Hangup``, an end for its
 ``OriginateResponse``; the shell arms that timer while ``is_waiting``.
 """
 
@@ -32,6 +32,7 @@ _OUTCOMES: Final[Mapping[int, LegOutcome]] = {
     410: LegOutcome.INVALID_NUMBER,
     484: LegOutcome.INVALID_NUMBER,
     604: LegOutcome.INVALID_NUMBER,
+    **dict.fromkeys((300, 301, 302, 305, 380), LegOutcome.REJECTED),  # a redirect is a refusal
 }
 _ABNORMAL_CAUSES: Final = frozenset({18, 27, 38, 41, 42, 44, 58, 102, 111, 127})
 """Q.850 causes that say the network or the phone failed. Not 34: the place ``reorder`` ends so."""
@@ -43,6 +44,11 @@ _ABNORMAL_CAUSES: Final = frozenset({18, 27, 38, 41, 42, 44, 58, 102, 111, 127})
 @dataclass(frozen=True, slots=True)
 class Ringing:
     """The phone rings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redirected:
+    """The phone named another address (302). Whoever Asterisk reaches there is not this leg."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,7 @@ class WaitOver:
     """The missing piece did not come within a second."""
 
 
-LegReport = Ringing | Responded | Gone | CancelAsked | WaitOver
+LegReport = Ringing | Redirected | Responded | Gone | CancelAsked | WaitOver
 
 
 # --- the machine --------------------------------------------------------------------------------
@@ -190,6 +196,16 @@ def _fail_without(leg: OutboundLeg, _: LegReport) -> Step:
     return _fail(leg, LegState.FAILED if leg.gone is None else LegState.OVER)
 
 
+def _fail_redirected(leg: OutboundLeg, _: LegReport) -> Step:
+    state = LegState.FAILED if leg.gone is None else LegState.OVER
+    failed = LegFailed(leg.leg_id, LegOutcome.REJECTED, leg.rang, "redirected")
+    return replace(leg, state=state), (failed,)
+
+
+def _lose(leg: OutboundLeg, _: LegReport) -> Step:
+    return replace(leg, state=LegState.FAILED), (LegEnded(leg.leg_id, normal=False),)
+
+
 def _end(leg: OutboundLeg, report: LegReport) -> Step:
     assert isinstance(report, Gone)  # noqa: S101 - the table's key
     return replace(leg, state=LegState.OVER), (LegEnded(leg.leg_id, report.normal),)
@@ -228,31 +244,37 @@ _S = LegState
 _TRANSITIONS: Final[
     Mapping[tuple[LegState, type[LegReport]], Callable[[OutboundLeg, LegReport], Step]]
 ] = {
+    (_S.DIALLING, Redirected): _fail_redirected,
     (_S.DIALLING, Ringing): _ring,
     (_S.DIALLING, Responded): _respond,
     (_S.DIALLING, Gone): _leave,
     (_S.DIALLING, CancelAsked): _cancel,
     (_S.DIALLING, WaitOver): _ignore,
+    (_S.FAILING, Redirected): _fail_redirected,
     (_S.FAILING, Ringing): _ignore,
     (_S.FAILING, Responded): _ignore,
     (_S.FAILING, Gone): _fail_with_reason,
     (_S.FAILING, CancelAsked): _ignore,
     (_S.FAILING, WaitOver): _fail_without,
+    (_S.LEAVING, Redirected): _fail_redirected,
     (_S.LEAVING, Ringing): _ignore,
     (_S.LEAVING, Responded): _respond_after_end,
     (_S.LEAVING, Gone): _ignore,
     (_S.LEAVING, CancelAsked): _ignore,
     (_S.LEAVING, WaitOver): _fail_without,
+    (_S.UP, Redirected): _lose,  # a stranger answered
     (_S.UP, Ringing): _ignore,
     (_S.UP, Responded): _ignore,  # a twin's failure: same id, refused before anything was sent
     (_S.UP, Gone): _end,
     (_S.UP, CancelAsked): _ignore,
     (_S.UP, WaitOver): _ignore,
+    (_S.FAILED, Redirected): _ignore,
     (_S.FAILED, Ringing): _ignore,
     (_S.FAILED, Responded): _ignore,
     (_S.FAILED, Gone): _close,
     (_S.FAILED, CancelAsked): _ignore,
     (_S.FAILED, WaitOver): _ignore,
+    (_S.OVER, Redirected): _ignore,
     (_S.OVER, Ringing): _ignore,
     (_S.OVER, Responded): _ignore,
     (_S.OVER, Gone): _ignore,

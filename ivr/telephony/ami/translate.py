@@ -30,6 +30,7 @@ from ivr.telephony.ami.outbound_leg import (
     LegReport,
     LegState,
     OutboundLeg,
+    Redirected,
     Responded,
     Ringing,
     WaitOver,
@@ -58,7 +59,14 @@ class LegSighting:
     report: LegReport
 
 
-Sighting = LegSighting | LegJoined | LegStranded | PhoneChanged
+@dataclass(frozen=True, slots=True)
+class Dialled:
+    """Asterisk dials a leg, ordered or not."""
+
+    leg_id: LegId
+
+
+Sighting = LegSighting | Dialled | LegJoined | LegStranded | PhoneChanged
 
 
 def read(message: SafeMessage) -> Sighting | None:
@@ -79,6 +87,20 @@ def _newstate(message: SafeMessage) -> Sighting | None:
     if message.text("ChannelState") not in _RINGING_STATES or not _is_leg(message):
         return None
     return LegSighting(LegId(message.text("Uniqueid")), Ringing())
+
+
+def _dial_begin(message: SafeMessage) -> Sighting | None:
+    leg_id = message.text("DestUniqueid")
+    if not leg_id or not message.text("DestChannel").startswith(LEG_CHANNEL):
+        return None
+    return Dialled(LegId(leg_id))
+
+
+def _dial_end(message: SafeMessage) -> Sighting | None:
+    leg_id = message.text("DestUniqueid")
+    if not leg_id or not message.text("Forward"):
+        return None
+    return LegSighting(LegId(leg_id), Redirected())
 
 
 def _dial_state(message: SafeMessage) -> Sighting | None:
@@ -121,7 +143,9 @@ def _contact_status(message: SafeMessage) -> Sighting | None:
 _READERS: Final[Mapping[str, Callable[[SafeMessage], Sighting | None]]] = {
     "OriginateResponse": _originate_response,
     "Newstate": _newstate,
+    "DialBegin": _dial_begin,
     "DialState": _dial_state,
+    "DialEnd": _dial_end,
     "Hangup": _hangup,
     "ConfbridgeJoin": _confbridge_join,
     "UserEvent": _user_event,
@@ -169,6 +193,10 @@ class Legs:
         leg = self._legs.get(leg_id)
         return leg is not None and leg.state is LegState.DIALLING
 
+    def is_known(self, leg_id: LegId) -> bool:
+        """Whether this leg was ordered here, or dialled when this began."""
+        return leg_id in self._legs
+
     def is_waiting(self, leg_id: LegId) -> bool:
         """Whether ``wait_over`` is to be called for it after a second."""
         leg = self._legs.get(leg_id)
@@ -184,6 +212,8 @@ class Legs:
 
     def take(self, sighting: Sighting) -> tuple[SwitchEvent, ...]:
         """What a sighting means to the service floor."""
+        if isinstance(sighting, Dialled):
+            return ()
         if not isinstance(sighting, LegSighting):
             return (sighting,)
         leg_id, report = sighting.leg_id, sighting.report

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,7 @@ from ivr.telephony.ami.outbound_leg import (
     LegReport,
     LegState,
     OutboundLeg,
+    Redirected,
     Responded,
     Ringing,
     WaitOver,
@@ -32,7 +34,9 @@ ANSWERED = Responded(answered=True, reason=4)
 REFUSED = Responded(answered=False, reason=0)
 RANG_OUT = Responded(answered=False, reason=3)
 BYE = Gone(16, None)
-REPORTS: tuple[LegReport, ...] = (Ringing(), ANSWERED, REFUSED, BYE, CancelAsked(), WaitOver())
+REPORTS: tuple[LegReport, ...] = (
+    *(Ringing(), Redirected(), ANSWERED, REFUSED, BYE, CancelAsked(), WaitOver()),
+)
 
 
 def tell(*reports: LegReport) -> tuple[list[LegEvent], OutboundLeg]:
@@ -46,7 +50,7 @@ def tell(*reports: LegReport) -> tuple[list[LegEvent], OutboundLeg]:
 
 @pytest.mark.parametrize(
     ("state", "kind"),
-    list(itertools.product(LegState, (Ringing, Responded, Gone, CancelAsked, WaitOver))),
+    list(itertools.product(LegState, get_args(LegReport))),
 )
 def test_every_state_knows_every_report(state: LegState, kind: type[LegReport]) -> None:
     report = next(r for r in REPORTS if isinstance(r, kind))
@@ -118,6 +122,30 @@ def test_twins_failure_changes_nothing_in_a_live_leg() -> None:
 
 
 @pytest.mark.parametrize(
+    "order",
+    [
+        (Redirected(), REFUSED, Gone(23, 302)),
+        (REFUSED, Redirected(), Gone(23, None)),
+        (Gone(23, None), Redirected(), REFUSED),
+        (Redirected(), ANSWERED, Gone(23, 302)),  # whom Asterisk reached instead has answered
+        (REFUSED, Gone(23, 302), Redirected()),
+    ],
+)
+def test_redirect_is_a_refusal_whoever_answers_instead(order: tuple[LegReport, ...]) -> None:
+    told, _ = tell(*order, WaitOver())
+
+    assert [type(event) for event in told] == [LegFailed]
+    assert isinstance(told[0], LegFailed)
+    assert told[0].outcome is LegOutcome.REJECTED
+
+
+def test_answer_that_proves_to_be_a_strangers_ends_the_leg() -> None:
+    told, _ = tell(ANSWERED, Redirected(), Gone(23, 302))
+
+    assert told == [LegAnswered(LEG), LegEnded(LEG, normal=False)]
+
+
+@pytest.mark.parametrize(
     ("reason", "sip", "rang", "expected"),
     [
         (3, None, True, LegOutcome.NO_ANSWER),
@@ -146,7 +174,7 @@ def test_twins_failure_changes_nothing_in_a_live_leg() -> None:
         (0, 604, False, LegOutcome.INVALID_NUMBER),
         (0, 487, False, LegOutcome.NETWORK_FAILURE),
         (0, 488, True, LegOutcome.NETWORK_FAILURE),
-        (0, 302, False, LegOutcome.NETWORK_FAILURE),
+        (0, 302, False, LegOutcome.REJECTED),
     ],
 )
 def test_outcome_of_a_customer_leg(

@@ -26,7 +26,7 @@ from ivr.ports.telephony import (
 )
 from ivr.telephony.ami import snapshot, translate
 from ivr.telephony.ami.message import SafeMessage
-from ivr.telephony.ami.translate import Legs, legs_dialling, read
+from ivr.telephony.ami.translate import Dialled, Legs, legs_dialling, read
 
 pytestmark = pytest.mark.unit
 
@@ -93,6 +93,16 @@ def test_recorded_failures_in_every_order(name: str, outcome: LegOutcome, rang: 
         assert isinstance(failed, LegFailed)
         assert (failed.leg_id, failed.outcome, failed.rang) == (leg, outcome, rang)
         assert told[:-1] == ([LegRang(leg)] if rang else [])
+
+
+def test_recorded_redirect_to_a_device_is_a_refusal_though_a_stranger_answers() -> None:
+    leg = LegId("rec-redirected-c1")
+
+    told = tell(*recorded("redirected"), began=leg)
+
+    assert told == [LegFailed(leg, LegOutcome.REJECTED, False, "redirected")]
+    dialled = [s for s in map(read, recorded("redirected")) if isinstance(s, Dialled)]
+    assert [d.leg_id == leg for d in dialled] == [True, False]
 
 
 def test_recorded_phone_comes_and_goes() -> None:
@@ -234,7 +244,10 @@ def test_start_of_the_switch_is_compared_as_text() -> None:
     assert snapshot.started_at(status) == "2026-01-05 09:00:00"
 
 
-NAMES = ["OriginateResponse", "Newstate", "DialState", "Hangup", "ConfbridgeJoin", "UserEvent"]
+NAMES = [
+    *("OriginateResponse", "Newstate", "DialBegin", "DialState", "DialEnd", "Hangup"),
+    *("ConfbridgeJoin", "UserEvent"),
+]
 HEADERS = ["Channel", "Uniqueid", "ActionID", "Cause", "TechCause", "Reason", "ChannelState"]
 
 
