@@ -15,6 +15,8 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 ARGS ?=
+# Two at a time, each module in one process: tests with a switch wait for most of their time.
+BESIDE := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 export PYTHONUNBUFFERED := 1
 
 .PHONY: help demo up down test test-full sipp lint bench lock venv engine images clean
@@ -33,10 +35,10 @@ down: ## stop it; its state stays
 	@docker/compose.sh down
 
 test: lint images ## check everything but the slow storms and soaks
-	@$(PY) -m pytest -m 'not full' $(ARGS)
+	@$(PY) -m pytest $(BESIDE) -m 'not full' $(ARGS)
 
 test-full: lint images ## check everything
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest $(BESIDE) $(ARGS)
 
 sipp: images ## put load on the number-entry flow
 	@$(PY) -m tests.sipp $(ARGS)

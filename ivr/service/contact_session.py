@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -297,8 +298,7 @@ class ContactSession:
         )
         if row.to is S.ENDED:
             self.world.router.ring()  # its number may be dialled, its slot be taken
-        refreshed = await store.contact(self.id)
-        self.contact = refreshed or self.contact
+        self.contact = replace(self.contact, state=row.to, **fields)
         for command in row.commands:
             await self.perform(command)
         return True
@@ -602,6 +602,8 @@ def _times_of(state: ContactState, now: datetime) -> dict[str, Any]:
     match state:
         case S.QUEUED:
             return {"agent_id": None, "dequeued_at": None}
+        case S.WAITING_FOR_RETRY:
+            return {"agent_id": None}
         case S.AGENT_WHISPER:
             return {"dequeued_at": now}
         case S.CONNECTED:

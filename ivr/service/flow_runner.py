@@ -17,7 +17,6 @@ from typing import Any
 
 from ivr.domain.contact import Contact
 from ivr.domain.errors import DomainError, LegGone, SpeechError, StoreError
-from ivr.domain.ids import ContactId
 from ivr.domain.phone_number import parse_international, parse_local
 from ivr.domain.site import Queue, Site
 from ivr.flow.context import AgentView, Endpoint, FlowContext, QueueView
@@ -103,16 +102,16 @@ class FlowRun:
     """
 
     def __init__(
-        self, world: World, contact_id: ContactId, participant: Participant, *, keep_position: bool
+        self, world: World, contact: Contact, participant: Participant, *, keep_position: bool
     ) -> None:
         self._world = world
-        self._contact_id = contact_id
+        self._contact_id = contact.id
         self._participant = participant
         self._keep_position = keep_position
         self._kept: ResumePoint | None = None
         self._at: ResumePoint | None = None
         self._notes: list[Note] = []
-        self._known: Contact | None = None
+        self._known: Contact | None = contact
         self._changes: dict[str, Any] = {}
         self._refused_by_full_queue: str | None = None
 

@@ -321,7 +321,7 @@ class Performer:
         participant = line.participant
         if flow is None or participant is None:
             return Played(FlowEnd.OVER)
-        run = FlowRun(self._s.world, self._s.id, participant, keep_position=False)
+        run = FlowRun(self._s.world, self._s.contact, participant, keep_position=False)
         try:
             async with asyncio.timeout(MAX_WHISPER.total_seconds()):
                 return await run.play(flow)
@@ -353,7 +353,7 @@ class Performer:
         participant = line.participant
         if participant is None:
             return Played(FlowEnd.GONE)
-        run = FlowRun(self._s.world, self._s.id, participant, keep_position=True)
+        run = FlowRun(self._s.world, self._s.contact, participant, keep_position=True)
         try:
             await participant.answer()
         except LegGone:

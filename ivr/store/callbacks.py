@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from ivr.domain.callback import Callback, CallbackResult, FailureReason
 from ivr.domain.contact import SERVING_STATES, Contact, ContactState
@@ -23,7 +23,7 @@ from ivr.ports.store import (
 )
 from ivr.store import contacts as contact_rows
 from ivr.store import timers
-from ivr.store.rows import checked, columns_of, record, values
+from ivr.store.rows import checked, columns_of, record, records, values
 from ivr.store.schema import callbacks, contacts
 
 _DAY = timedelta(days=1)
@@ -44,6 +44,20 @@ _OPEN_OF_NUMBER = (
     .where(_NUMBER, callbacks.c.queue_id == bindparam("queue"), _OPEN)
     .order_by(callbacks.c.created_at, callbacks.c.contact_id)
     .limit(1)
+)
+_OLDEST_OF_NUMBER = (
+    select(callbacks.c.contact_id)
+    .join(contacts, contacts.c.id == callbacks.c.contact_id)
+    .where(_NUMBER, _OPEN)
+    .order_by(contacts.c.place_at, contacts.c.id)
+    .limit(1)
+)
+_OPEN_ONES = select(*_COLUMNS).where(_OPEN)
+_CONTACTS_OF_OPEN_ONES = (
+    select(*contact_rows.COLUMNS)
+    .join(callbacks, callbacks.c.contact_id == contacts.c.id)
+    .where(_OPEN)
+    .order_by(contacts.c.place_at, contacts.c.id)
 )
 _CREATED_SINCE = select(func.count()).where(_SINCE)
 _CREATED_FOR_NUMBER_SINCE = select(func.count()).where(_NUMBER, _SINCE)
@@ -109,13 +123,17 @@ def existing(connection: Connection, contact_id: ContactId) -> Callback:
 
 def open_ones(connection: Connection) -> Sequence[tuple[Contact, Callback]]:
     """Every callback without a result, in order of place."""
-    return _open_ones(connection)
+    own = {row.contact_id: record(Callback, row) for row in connection.execute(_OPEN_ONES)}
+    found = records(Contact, connection.execute(_CONTACTS_OF_OPEN_ONES))
+    return [(contact, own[contact.id]) for contact in found]
 
 
 def open_one_of(connection: Connection, number: E164) -> tuple[Contact, Callback] | None:
     """The open callback to this number that has the oldest place."""
-    found = _open_ones(connection, callbacks.c.number == number)
-    return found[0] if found else None
+    contact_id = connection.scalar(_OLDEST_OF_NUMBER, {"of_number": number})
+    if contact_id is None:
+        return None
+    return contact_rows.existing(connection, contact_id), existing(connection, contact_id)
 
 
 def change(connection: Connection, contact_id: ContactId, changes: Mapping[str, Any]) -> None:
@@ -242,23 +260,3 @@ def _timer(kind: TimerKind, contact_id: ContactId, due_at: datetime) -> Timer:
 def _set(connection: Connection, contact_id: ContactId, changes: Mapping[str, Any]) -> None:
     if changes:
         connection.execute(_SET, {"this": contact_id, **changes})
-
-
-def _open_ones(
-    connection: Connection, *conditions: ColumnElement[bool]
-) -> list[tuple[Contact, Callback]]:
-    """Open callbacks with their contacts, in order of place."""
-    open_contacts = {
-        row.id: record(Contact, row)
-        for row in connection.execute(
-            select(*contact_rows.COLUMNS)
-            .join(callbacks, callbacks.c.contact_id == contacts.c.id)
-            .where(_OPEN, *conditions)
-            .order_by(contacts.c.place_at, contacts.c.id)
-        )
-    }
-    own = {
-        row.contact_id: record(Callback, row)
-        for row in connection.execute(select(*_COLUMNS).where(_OPEN, *conditions))
-    }
-    return [(contact, own[contact_id]) for contact_id, contact in open_contacts.items()]

@@ -28,7 +28,7 @@ def site(phone: Phone, folder: Path) -> Site:
     return Site(
         target=Place(phone.line.host, phone.line.port),
         did="+15550100",
-        caller=Place("127.0.0.21", 5070),
+        caller=Place("127.0.0.29", 5070),
         customer=CUSTOMER,
         keys="300:1 300:{number}#",
         caller_id="",
