@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("ours", max_examples=30, deadline=None)
+settings.load_profile("ours")
 
 pytest_plugins = ("tests.postgres", "tests.stores")
 

@@ -2,7 +2,7 @@
 
 Proved here: A1, A3 to A6, A9. Words (A7) are listened to in ``test_records.py``. That a running
 contact finishes on the version of its flow (A2) is proved in virtual time, in
-``tests/unit/service/test_inbound_rules.py``; what happens when the controller dies (A8) by the
+``tests/integration/service/test_inbound_rules.py``; what happens when the controller dies (A8) by the
 fault tests.
 """
 

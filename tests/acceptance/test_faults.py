@@ -3,7 +3,7 @@
 Each case kills, cuts or locks something at a named place, and lets the main job go on afterwards.
 At its end the checker reads what the customers' phones, the store and the switch have witnessed.
 Every step of the controller at which it could die is gone through in virtual time:
-``tests/unit/service/test_recovery.py``.
+``tests/integration/service/test_recovery.py``.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Proved here: what caller and agent hear (D1, D2, the privacy of D3), a callback asked for in the
 queue. The length of whispers (D3) and a callback asked for during an offer (D4) are proved in
-virtual time: ``tests/unit/service/test_inbound_rules.py``.
+virtual time: ``tests/integration/service/test_inbound_rules.py``.
 """
 
 from __future__ import annotations

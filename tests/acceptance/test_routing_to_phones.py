@@ -2,7 +2,7 @@
 
 Proved here: what an agent's phone shows and does (C1, C4 with B5 in ``test_callbacks.py``, C5, C6,
 C10). Order, delays, idle times, claims and hours (C1 to C3, C7, C8) are proved in virtual time:
-``tests/unit/service/test_routing_rules.py``, and by property in ``tests/unit/domain``.
+``tests/integration/service/test_routing_rules.py``, and by property in ``tests/unit/domain``.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from tests.centre import (
 )
 from tests.virtual_time import VirtualClock, run_virtual
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 CUSTOMER = "+12025550199"
 

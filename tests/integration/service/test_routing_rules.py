@@ -29,7 +29,7 @@ from tests.centre import (
 )
 from tests.virtual_time import VirtualClock, run_virtual
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 
 def play(folder: Path, scene: Callable[[Centre], Awaitable[None]], **how: Any) -> None:

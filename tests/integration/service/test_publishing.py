@@ -28,7 +28,7 @@ from ivr.testing.fake_speech import FakeSpeech
 from tests.builders import NOW, a_contact
 from tests.centre import SAMPLE_SITE
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 SAMPLE: dict[str, Any] = yaml.safe_load((SAMPLE_SITE / "site.yaml").read_text("utf-8"))
 Change = Callable[[dict[str, Any]], object]

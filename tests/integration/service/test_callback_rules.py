@@ -29,7 +29,7 @@ from tests.centre import (
 )
 from tests.virtual_time import START, VirtualClock, run_virtual
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 CUSTOMER, KEYS = "+12025550199", "2025550199"
 CONFIRMED = "say:We will call you back. You keep your place in line. Goodbye."

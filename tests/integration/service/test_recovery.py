@@ -22,7 +22,7 @@ from tests.checker import violations, witnessed
 from tests.crashing import CrashingCentre, crashing_centre
 from tests.virtual_time import VirtualClock, run_virtual
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 CUSTOMER = "+12025550199"
 CONFIRMED = "say:We will call you back. You keep your place in line. Goodbye."

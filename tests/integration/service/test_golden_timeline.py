@@ -13,7 +13,7 @@ from tests import amazon_example as example
 from tests.centre import ANNA, ANNAS_PHONE, LOCAL, Centre, running_centre
 from tests.virtual_time import VirtualClock, run_virtual
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 ARRIVES = datetime(2026, 6, 1, 11, 35, tzinfo=UTC)
 CUSTOMER = "+12025550199"

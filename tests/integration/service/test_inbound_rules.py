@@ -25,7 +25,7 @@ from tests.centre import (
 from tests.tone_site import quick_callback
 from tests.virtual_time import VirtualClock, run_virtual
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 AGENT_WHISPER, CUSTOMER_WHISPER = "say:This one is for Sales.", "say:You are being connected."
 CALLER = "+12025550160"
