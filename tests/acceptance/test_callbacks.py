@@ -2,8 +2,8 @@
 
 Proved here: what phones are asked and what people hear (B3, B5, B6, B7, B9, B11, B12, B13, B17,
 B19). Decisions and time (B1, B2, B4, B8, B10, B14, B20, the bounds of B7, the pause of B19) are
-proved in virtual time: ``tests/integration/service/test_callback_life.py`` and ``test_callback_rules.py``.
-Crashes (B15) are the fault tests' matter.
+proved in virtual time: ``test_callback_life.py`` and ``test_callback_rules.py`` in
+``tests/integration/service``. Crashes (B15) are the fault tests' matter.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Proved here: A1, A3 to A6, A9. Words (A7) are listened to in ``test_records.py``. That a running
 contact finishes on the version of its flow (A2) is proved in virtual time, in
-``tests/integration/service/test_inbound_rules.py``; what happens when the controller dies (A8) by the
-fault tests.
+``tests/integration/service/test_inbound_rules.py``; what happens when the controller dies (A8) by
+the fault tests.
 """
 
 from __future__ import annotations
