@@ -6,7 +6,8 @@ records, on that clock: each is within 1 s of the example, which is 0.2 s of rea
 key, the agent's answer, the hang-up) act by the example's clock; a stall of this machine that makes
 the test itself late is measured, and allowed on top. To the second, without allowance, the example
 is proved in virtual time: ``tests/integration/service/test_golden_timeline.py``. The example talks
-for more than a minute; what everybody is told in words is listened to meanwhile (A7, with A6 and B6).
+for more than a minute; what everybody is told in words is listened to meanwhile (A7, with A6 and
+B6).
 """
 
 from __future__ import annotations
