@@ -127,6 +127,7 @@ def drive_action(
     context: FlowContext = CONTEXT,
     errors: tuple[str, ...] = ("NoMatchingError",),
     conditions: tuple[str, ...] = (),
+    operator: str = "Equals",
     stored_input: str | None = None,
 ) -> Driven:
     """Run one action whose every branch leads to an end of the branch's name."""
@@ -139,6 +140,7 @@ def drive_action(
             to="Success",
             errors={name: name for name in errors},
             conditions={name: name for name in conditions},
+            operator=operator,
         ),
         *(end(name) for name in dict.fromkeys((*branches, "Success"))),
     )

@@ -217,6 +217,11 @@ class Site:
         message = f"no agent {agent_id!r}"
         raise NotFound(message)
 
+    def find_agent(self, reference: str) -> Agent | None:
+        """Look an agent up by id, name or ARN."""
+        wanted = _last_part(reference)
+        return next((a for a in self.agents if wanted in (a.id, a.name)), None)
+
     def agent_at(self, endpoint: str) -> Agent | None:
         """The agent whose phone this is."""
         return next((a for a in self.agents if a.endpoint == endpoint), None)

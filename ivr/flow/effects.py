@@ -281,6 +281,30 @@ class IsOpen(Effect[bool | None]):
     hours: str | None
 
 
+class Metric(Enum):
+    """What can be asked of a queue, or of an agent."""
+
+    AGENTS_AVAILABLE = "NumberOfAgentsAvailable"
+    AGENTS_STAFFED = "NumberOfAgentsStaffed"
+    AGENTS_ONLINE = "NumberOfAgentsOnline"
+    OLDEST_CONTACT = "OldestContactInQueueAgeSeconds"
+    CONTACTS = "NumberOfContactsInQueue"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMetric(Effect[int | None]):
+    """Ask for a metric at this moment; none if there is no such queue or agent.
+
+    An age is in milliseconds, and 0 where nothing waits.
+
+    Attributes:
+        target: None = the working queue.
+    """
+
+    metric: Metric
+    target: QueueRef | AgentRef | None
+
+
 @dataclass(frozen=True, slots=True)
 class FindFlow(Effect[PinnedFlow | None]):
     """Find the published version of a flow; none if there is none."""
@@ -328,6 +352,7 @@ WorldEffect = (
     | SetAttributes
     | ReadContext
     | IsOpen
+    | ReadMetric
     | FindFlow
     | Moved
     | Warned

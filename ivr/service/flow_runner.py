@@ -29,6 +29,7 @@ from ivr.flow.effects import (
     FindFlow,
     Interrupted,
     IsOpen,
+    Metric,
     Moved,
     NumberAnswer,
     NumberFormat,
@@ -38,6 +39,7 @@ from ivr.flow.effects import (
     QueueEntry,
     QueueRef,
     ReadContext,
+    ReadMetric,
     SetAttributes,
     SetCallbackNumber,
     SetHook,
@@ -56,6 +58,7 @@ from ivr.ports.store import Enqueued, Note
 from ivr.ports.telephony import Participant
 from ivr.service.callback_requests import request_callback
 from ivr.service.keypad import collect
+from ivr.service.metrics import read_metric
 from ivr.service.world import World
 
 logger = logging.getLogger(__name__)
@@ -63,7 +66,7 @@ logger = logging.getLogger(__name__)
 MUSIC_SLICE = timedelta(seconds=30)
 """How long music plays as one message of a loop."""
 
-_SILENT = (ReadContext, IsOpen, FindFlow, ParseNumber, Moved, Warned)
+_SILENT = (ReadContext, IsOpen, ReadMetric, FindFlow, ParseNumber, Moved, Warned)
 """Effects that change nothing and are heard by nobody: no commit before them."""
 _SETTING = (SetCallbackNumber, SetTargetQueue, SetHook, SetAttributes)
 """Effects on the contact's own fields: committed with the next effect that anybody notices."""
@@ -114,6 +117,7 @@ class FlowRun:
         self._known: Contact | None = contact
         self._changes: dict[str, Any] = {}
         self._refused_by_full_queue: str | None = None
+        self._answered = not keep_position  # a whisper's participant has answered long ago
 
     async def play(
         self,
@@ -129,10 +133,11 @@ class FlowRun:
             while True:
                 request: Request = program.send(answer)
                 await self._keep(request)
+                if not isinstance(request.effect, _SILENT):
+                    await self._answer()
                 answer = await self._perform(request.effect, request.at)
         except StopIteration as stop:
-            end: RunEnd = stop.value
-            how = self._how(end)
+            how = await self._after(stop.value)
         except LegGone:
             how = FlowEnd.GONE
         finally:
@@ -140,6 +145,19 @@ class FlowRun:
             if self._changes:
                 await self._commit({})
         return Played(how, tuple(self._notes))
+
+    async def _answer(self) -> None:
+        """Answer the call, as late as possible: keys are lost between an answer and a prompt."""
+        if not self._answered:
+            self._answered = True
+            await self._participant.answer()
+
+    async def _after(self, end: RunEnd) -> FlowEnd:
+        try:
+            await self._answer()
+        except LegGone:
+            return FlowEnd.GONE
+        return self._how(end)
 
     def _how(self, end: RunEnd) -> FlowEnd:
         match end.how:
@@ -230,6 +248,8 @@ class FlowRun:
                 return context_of(await self._contact(), self._world.site.now)
             case IsOpen(hours):
                 return await self._is_open(hours)
+            case ReadMetric(metric, target):
+                return await self._metric(metric, target)
             case FindFlow(ref):
                 return self._world.site.find(ref)
             case Moved(action_id, action_type, branch, target):
@@ -389,6 +409,12 @@ class FlowRun:
         queue = site.queue(contact.target_queue_id)
         found = site.find_hours(queue.hours) if queue.hours else None
         return True if found is None else found.hours.is_open(self._world.clock.now())
+
+    async def _metric(self, metric: Metric, target: QueueRef | AgentRef | None) -> int | None:
+        if target is None:
+            contact = await self._contact()
+            target = QueueRef(contact.target_queue_id) if contact.target_queue_id else None
+        return None if target is None else await read_metric(self._world, metric, target)
 
 
 def context_of(contact: Contact, site: Site) -> FlowContext:

@@ -354,10 +354,6 @@ class Performer:
         if participant is None:
             return Played(FlowEnd.GONE)
         run = FlowRun(self._s.world, self._s.contact, participant, keep_position=True)
-        try:
-            await participant.answer()
-        except LegGone:
-            return Played(FlowEnd.GONE)
         return await run.play(flow, resume=resume)
 
     # --- putting right --------------------------------------------------------------------------

@@ -31,6 +31,7 @@ from ivr.flow.effects import (
     QueueEntry,
     QueueRef,
     ReadContext,
+    ReadMetric,
     SetAttributes,
     SetCallbackNumber,
     SetHook,
@@ -104,6 +105,7 @@ class TryWorld:
 
     Attributes:
         is_open: None = there are no such hours.
+        metric: What every metric is; none = there is no such queue or agent.
         country: Whose national numbers are keyed where the flow does not say.
         flows: Flows that can be transferred to, by the name the flow uses.
         interruptions: How often a loop of messages is interrupted before the caller is left
@@ -118,6 +120,7 @@ class TryWorld:
     number_answer: NumberAnswer = NumberAnswer.ACCEPTED
     hook_flow_exists: bool = True
     is_open: bool | None = True
+    metric: int | None = 1
     prompts_play: bool = True
     country: str = "US"
     attributes: Mapping[str, str] = field(default_factory=dict)
@@ -252,6 +255,9 @@ class _Performer:
                 return self._context
             case IsOpen():
                 return world.is_open
+            case ReadMetric(metric):
+                self._do(action_id, f"{metric.value} is {world.metric}")
+                return world.metric
             case FindFlow(ref):
                 return world.flows.get(ref)
             case Moved(_, _, branch, target):

@@ -13,7 +13,7 @@ from ivr.flow.actions.contact import (
     target_queue,
     transfer,
 )
-from ivr.flow.actions.flow_control import compare, hours, leave, loop
+from ivr.flow.actions.flow_control import compare, hours, leave, loop, metrics
 from ivr.flow.actions.interaction import callback
 from ivr.flow.actions.participant import disconnect, input, message, message_loop
 from ivr.flow.registry import ActionRegistry
@@ -31,6 +31,7 @@ ACTIONS: Final = ActionRegistry(
     loop.family,
     message.family,
     message_loop.family,
+    metrics.family,
     recording.family,
     target_queue.family,
     transfer.family,

@@ -56,7 +56,6 @@ REASONS: Final[Mapping[Needs, Mapping[str, str]]] = {
         "UpdateRoutingCriteria": NOT_YET,
     },
     Needs.NOTHING: {
-        "CheckMetricData": NOT_YET,
         "CheckOutboundCallStatus": NOT_YET,
         "CheckSegmentMembershipForCustomerProfile": PROFILES,
         "DistributeByPercentage": NOT_YET,

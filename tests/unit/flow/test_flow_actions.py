@@ -23,6 +23,7 @@ REQUIRED = {
     "UpdateContactAttributes",
     "Compare",
     "CheckHoursOfOperation",
+    "CheckMetricData",
     "Loop",
     "TransferToFlow",
     "EndFlowExecution",
