@@ -1,7 +1,8 @@
-"""Draws ``docs/states.md`` from the contact's state machine: ``--write`` it, or ``--check`` it.
+"""Draws ``docs/states.md`` from the state machines: ``--write`` it, or ``--check`` it.
 
-Everything on that page comes from ``ivr/domain``: the states and who hears what in them from
-``contact.py``, the transitions and commands from ``serving.py``.
+Everything on that page comes from ``ivr/domain``. Of a contact: the states and who hears what in
+them from ``contact.py``, the transitions and commands from ``serving.py``. Of a quick connect: all
+from ``quick_connect.py``.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import argparse
 import inspect
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
+from enum import Enum
 from pathlib import Path
 
+from ivr.domain import quick_connect, serving
 from ivr.domain.contact import SERVING_STATES, ContactState
-from ivr.domain.serving import TRANSITIONS, Command, Event, Row
+from ivr.domain.quick_connect import TransferState
 
 PAGE = Path(__file__).with_name("states.md")
 
@@ -27,7 +30,23 @@ fails when the two differ. Do not edit this page.
 
 A state is where a contact stands in the database. An event is what happened. The new state is
 committed first; then the commands are carried out, in the order shown.
+
+[A quick connect](#the-states-of-a-quick-connect) has a machine of its own while it lasts.
 """
+
+_QUICK_CONNECT = """\
+# The states of a quick connect
+
+Three roles: the customer, the source (the agent who starts it) and the destination (an agent, the
+next agent of a queue, or a phone number). The table is `TRANSITIONS` of
+`ivr/domain/quick_connect.py`. In a final state the contact goes on by its own machine. The service
+floor does not run this machine yet.
+"""
+
+
+Row = serving.Row | quick_connect.Row
+Table = Iterable[tuple[tuple[Enum, Enum], Row]]
+"""The items of a machine's transitions."""
 
 
 def page() -> str:
@@ -37,7 +56,7 @@ def page() -> str:
             _INTRODUCTION,
             "## Who hears what",
             "",
-            *_states(),
+            *_states(ContactState),
             "",
             "An agent is held in: " + ", ".join(_code(s.value) for s in _served()) + ".",
             "",
@@ -52,7 +71,27 @@ def page() -> str:
             "",
             "## Every transition",
             "",
-            *_transitions(),
+            *_transitions(serving.TRANSITIONS.items()),
+            "",
+            _QUICK_CONNECT,
+            "## Who hears what in a quick connect",
+            "",
+            *_states(TransferState),
+            "",
+            "Final: " + ", ".join(_code(s.value) for s in _final()) + ".",
+            "",
+            "## The way of a quick connect",
+            "",
+            "Ways back to `returned` and to `ended` are left out of the picture; the table below",
+            "has them.",
+            "",
+            "```mermaid",
+            *_quick_connect_diagram(),
+            "```",
+            "",
+            "## Every transition of a quick connect",
+            "",
+            *_transitions(quick_connect.TRANSITIONS.items()),
             "",
         ]
     )
@@ -62,13 +101,17 @@ def _served() -> list[ContactState]:
     return [state for state in ContactState if state in SERVING_STATES]
 
 
-def _states() -> Iterator[str]:
+def _final() -> list[TransferState]:
+    return [state for state in TransferState if state in quick_connect.FINAL]
+
+
+def _states(states: type[Enum]) -> Iterator[str]:
     """The states with the comments that stand beside them."""
-    source = inspect.getsource(ContactState)
+    source = inspect.getsource(states)
     comments = dict(re.findall(r"^    (\w+) = \"\w+\"  # (.+)$", source, re.MULTILINE))
     yield from _table(
         ("State", "What is heard"),
-        ((_code(state.value), _with_values(comments[state.name])) for state in ContactState),
+        ((_code(s.value), _with_values(comments[s.name], states)) for s in states),
     )
 
 
@@ -77,22 +120,39 @@ def _diagram() -> Iterator[str]:
     for state in (ContactState.IN_FLOW, ContactState.SCHEDULED, ContactState.QUEUED):
         how = "call" if state is ContactState.IN_FLOW else "callback"
         yield f"    [*] --> {state.value}: {how}"
-    edges: dict[tuple[ContactState, ContactState], list[str]] = {}
-    for (state, event), row in TRANSITIONS.items():
-        if row.to is not ContactState.ENDED:
-            edges.setdefault((state, row.to), []).append(_words(event))
-    for (state, to), events in edges.items():
-        yield f"    {state.value} --> {to.value}: {', '.join(events)}"
+    yield from _edges(serving.TRANSITIONS.items(), without={ContactState.ENDED})
     yield f"    {ContactState.CONNECTED.value} --> {ContactState.ENDED.value}"
     yield f"    {ContactState.ENDED.value} --> [*]"
 
 
-def _transitions() -> Iterator[str]:
+def _quick_connect_diagram() -> Iterator[str]:
+    yield "stateDiagram-v2"
+    for (kind, hold), row in quick_connect.START.items():
+        how = kind.name.lower() + ("" if hold else " without hold")
+        yield f"    [*] --> {row.to.value}: {how}"
+    yield from _edges(
+        quick_connect.TRANSITIONS.items(), without={TransferState.RETURNED, TransferState.ENDED}
+    )
+    for state in (TransferState.HANDED_OVER, TransferState.QUEUED):
+        yield f"    {state.value} --> [*]"
+
+
+def _edges(table: Table, *, without: Set[Enum]) -> Iterator[str]:
+    """The transitions that change the state, but for those into the states left out."""
+    edges: dict[tuple[Enum, Enum], list[str]] = {}
+    for (state, event), row in table:
+        if row.to not in without and row.to is not state:
+            edges.setdefault((state, row.to), []).append(_words(event))
+    for (state, to), events in edges.items():
+        yield f"    {state.value} --> {to.value}: {', '.join(events)}"
+
+
+def _transitions(table: Table) -> Iterator[str]:
     yield from _table(
         ("In", "When", "Goes to", "And then"),
         (
             (_code(state.value), _words(event), _code(row.to.value), _commands(row))
-            for (state, event), row in TRANSITIONS.items()
+            for (state, event), row in table
         ),
     )
 
@@ -101,12 +161,12 @@ def _commands(row: Row) -> str:
     return ", ".join(_words(command) for command in row.commands) or "nothing"
 
 
-def _with_values(comment: str) -> str:
+def _with_values(comment: str, states: type[Enum]) -> str:
     """A comment with states named as the page names them."""
-    return re.sub(r"\b[A-Z_]{3,}\b", lambda name: _code(ContactState[name.group()].value), comment)
+    return re.sub(r"\b[A-Z_]{3,}\b", lambda name: _code(states[name.group()].value), comment)
 
 
-def _words(name: Event | Command) -> str:
+def _words(name: Enum) -> str:
     return name.name.lower().replace("_", " ")
 
 
@@ -123,7 +183,7 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[s
 
 def main() -> int:
     """Write the page or check it; 1 if it is stale."""
-    parser = argparse.ArgumentParser(description="Draw docs/states.md from the state machine.")
+    parser = argparse.ArgumentParser(description="Draw docs/states.md from the state machines.")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--write", action="store_true", help="make the page anew")
     what.add_argument("--check", action="store_true", help="fail if the page is stale")

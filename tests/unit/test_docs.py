@@ -13,8 +13,8 @@ import pytest
 from pydantic import BaseModel
 
 from ivr.cli import ivr
+from ivr.domain import quick_connect, serving
 from ivr.domain.contact import ContactState
-from ivr.domain.serving import TRANSITIONS
 from ivr.flow.actions import ACTIONS
 from ivr.settings import Settings
 from ivr.telephony.dialplan import Variable
@@ -106,10 +106,10 @@ def diagrams() -> ModuleType:
     return module
 
 
-# The page of the state machine
+# The page of the state machines
 
 
-def test_page_of_the_state_machine_is_fresh() -> None:
+def test_page_of_the_state_machines_is_fresh() -> None:
     module = diagrams()
 
     assert module.PAGE.read_text("utf-8") == module.page(), "run python docs/diagrams.py --write"
@@ -118,7 +118,9 @@ def test_page_of_the_state_machine_is_fresh() -> None:
 def test_page_holds_every_state_and_transition() -> None:
     rows = [line for line in diagrams().page().splitlines() if line.startswith("| `")]
 
-    assert len(rows) == len(ContactState) + len(TRANSITIONS)
+    contacts = len(ContactState) + len(serving.TRANSITIONS)
+    quick_connects = len(quick_connect.TransferState) + len(quick_connect.TRANSITIONS)
+    assert len(rows) == contacts + quick_connects
 
 
 # Links and paths
