@@ -125,8 +125,6 @@ class House:
             music = self.state / "pbx" / "music"
             music.mkdir()
             (music / "music.ulaw").write_bytes(self._music)
-        listed = json.loads(await self.ivr("phone", "list", "--json"))
-        self.accounts = {each["endpoint"]: each for each in listed}
         settings = self.settings()
         static = STATIC
         if self._additions:
@@ -136,6 +134,12 @@ class House:
                 with (static / name).open("a", encoding="utf-8") as file:
                     file.write(text)
         self.pbx = Pbx(plan_of(settings, await _site(settings)), self.state, static=static)
+        _, listed = await asyncio.gather(
+            self._start_everything(), self.ivr("phone", "list", "--json")
+        )
+        self.accounts = {each["endpoint"]: each for each in json.loads(listed)}
+
+    async def _start_everything(self) -> None:
         await self.pbx.start()
         await self.start_controller()
 

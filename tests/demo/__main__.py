@@ -22,7 +22,7 @@ from tests.phones import Answer, Reject
 RECORDINGS = ROOT / "build" / "demo"
 FIRST, SECOND, LIVE, LATE = "+12025550161", "+12025550162", "+12025550163", "+12025550164"
 CUSTOMER, SLOW_CUSTOMER = "+12025550171", "+12025550172"
-SPACING = 5
+SPACING = 3
 """Seconds between attempts in the demo, so that it ends soon; the shipped site says 60."""
 
 
@@ -59,7 +59,7 @@ class Demo:
         self.customer = house.stranger(CUSTOMER)
         self.slow = house.stranger(SLOW_CUSTOMER)
         self.customer.will(Answer(after=1))
-        self.slow.will(Reject(480, after=3), Answer(after=1))
+        self.slow.will(Reject(480, after=2), Answer(after=1))
         report.tell("agents", "Anna and Ben have logged their phones in; both are offline")
         report.scene("a caller hangs up and keeps the place")
         await self._two_ask_for_callbacks()
