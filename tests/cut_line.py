@@ -75,6 +75,12 @@ class CutLine:
         if task is not None:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+        try:
+            await self._lead(reader, writer)
+        finally:
+            writer.close()
+
+    async def _lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.refuses:
             _abort(writer)
             return
@@ -92,8 +98,7 @@ class CutLine:
             for pump in (there, back):
                 pump.cancel()
             await asyncio.gather(there, back, return_exceptions=True)
-            for end in (writer, far_writer):
-                end.close()
+            far_writer.close()
 
     def sees_at(self, data: bytes) -> None:
         """Show a test what was sent."""

@@ -450,8 +450,9 @@ async def test_caller_who_hangs_up_ends_the_program(pbx: Pbx) -> None:
         edge.handler = handler
         call = caller.call(DID.number, caller_id="+12025550000")
         await call.answered(within=5)
+        await call.heard.until(lambda pcm: len(pcm) > 0, within=5)
         call.hang_up()
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(5):
             await gone.wait()
         await edge.until(lambda: any(isinstance(e, LegEnded) for e in edge.events))
 
