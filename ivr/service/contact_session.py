@@ -191,13 +191,23 @@ class ContactSession:
                 case _:
                     continue
 
+    def _may_have_changed(self) -> bool:
+        """Whether somebody else may have changed the contact since this session wrote or read it.
+
+        What is over stays as it is; a call in its first flow is its session's own.
+        """
+        if self.contact.state is S.ENDED:
+            return False
+        return self._has_acted or self.contact.state is not S.IN_FLOW
+
     async def _handle(self, message: Message) -> None:
+        if self._may_have_changed():
+            contact = await self.world.store.contact(self.id)
+            if contact is None:
+                text = "the contact of a live session is not in the database"
+                raise StoreError(text)
+            self.contact = contact
         self._has_acted = True
-        contact = await self.world.store.contact(self.id)
-        if contact is None:
-            text = "the contact of a live session is not in the database"
-            raise StoreError(text)
-        self.contact = contact
         match message:
             case LegRang(leg_id):
                 await self._rang(leg_id)
