@@ -151,7 +151,10 @@ class AgiApplication(Application):  # type: ignore[misc]  # panoramisk has no ty
         """
         if not inspect.iscoroutinefunction(endpoint):
             raise TypeError("an endpoint is an async function")
-        super().add_route(path, endpoint)
+        if path in self._route:
+            raise ValueError(f"script {path!r} has an endpoint")
+        # The base class asks asyncio.iscoroutinefunction, of which Python 3.14 warns.
+        self._route[path] = endpoint
 
     async def handler(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""
