@@ -234,7 +234,7 @@ def _heartbeat(age_seconds: int | None) -> Finding:
 
 def _phone(phone: Endpoint, there: bool | None) -> Finding:
     if there is None:
-        return Finding("phone", False, f"{phone} is no account of the switch")
+        return Finding("phone", False, f"{phone} has never registered with the running switch")
     return Finding("phone", there, f"{phone} is {'reachable' if there else 'not reachable'}")
 
 

@@ -336,7 +336,7 @@ async def test_complaint_says_what_is_wrong(
 
 
 @pytest.mark.parametrize(
-    ("phone", "words"), [("bob", "not reachable"), ("nobody", "no account of the switch")]
+    ("phone", "words"), [("bob", "not reachable"), ("nobody", "has never registered")]
 )
 async def test_phone_that_is_not_there_is_told(peer: AmiPeer, phone: str, words: str) -> None:
     finding = (await look(peer, phone))["phone"]
