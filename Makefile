@@ -38,7 +38,7 @@ test: lint images ## check everything but the slow storms and soaks
 	@$(PY) -m pytest $(BESIDE) -m 'not full' $(ARGS)
 
 test-full: lint images ## check everything
-	@$(PY) -m pytest $(BESIDE) $(ARGS)
+	@QUEUEBACK_FULL=1 $(PY) -m pytest $(BESIDE) $(ARGS)
 
 sipp: images ## put load on the number-entry flow
 	@$(PY) -m tests.sipp $(ARGS)
