@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum, auto
@@ -66,22 +67,26 @@ def path(row: Row, *events: Event) -> list[S]:
 # --- the table ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("state", "event"), list(itertools.product(S, Event)))
-def test_every_state_knows_every_event_exactly_once(state: S, event: Event) -> None:
-    pair = (state, event)
+@pytest.mark.parametrize("state", S)
+def test_every_state_knows_every_event_exactly_once(state: S) -> None:
+    known = Counter(itertools.chain(TRANSITIONS, IGNORED, IMPOSSIBLE))
 
-    assert [pair in TRANSITIONS, pair in IGNORED, pair in IMPOSSIBLE].count(True) == 1
-
-
-@pytest.mark.parametrize(("state", "event"), sorted(IGNORED, key=str))
-def test_what_arrives_late_changes_nothing(state: S, event: Event) -> None:
-    assert advance(state, event) == Row(state)
+    assert {event: known[state, event] for event in Event} == dict.fromkeys(Event, 1)
 
 
-@pytest.mark.parametrize(("state", "event"), sorted(IMPOSSIBLE, key=str))
-def test_what_cannot_happen_is_named(state: S, event: Event) -> None:
-    with pytest.raises(UnexpectedEvent, match=event.name):
-        advance(state, event)
+@pytest.mark.parametrize("state", S)
+def test_what_arrives_late_changes_nothing(state: S) -> None:
+    late = [event for event in Event if (state, event) in IGNORED]
+
+    assert [advance(state, event) for event in late] == [Row(state)] * len(late)
+
+
+@pytest.mark.parametrize("state", sorted({state for state, _ in IMPOSSIBLE}, key=str))
+def test_what_cannot_happen_is_named(state: S) -> None:
+    for event in Event:
+        if (state, event) in IMPOSSIBLE:
+            with pytest.raises(UnexpectedEvent, match=event.name):
+                advance(state, event)
 
 
 def test_every_command_and_every_start_is_used() -> None:
@@ -229,11 +234,11 @@ def test_e6_two_swaps_change_nothing() -> None:
     assert advance(once, E.SWAP_ASKED).to is S.CONSULTING
 
 
-@pytest.mark.parametrize(("state", "verb"), list(itertools.product(S, sorted(VERBS, key=str))))
-def test_e6_a_verb_is_allowed_or_changes_nothing(state: S, verb: Event) -> None:
-    row = advance(state, verb)
+@pytest.mark.parametrize("state", S)
+def test_e6_a_verb_is_allowed_or_changes_nothing(state: S) -> None:
+    changing = {verb for verb in VERBS if advance(state, verb) != Row(state)}
 
-    assert (row == Row(state)) == (verb not in allowed_verbs(state))
+    assert changing == set(allowed_verbs(state))
 
 
 # --- E7: nobody is stranded ---------------------------------------------------------------------
