@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -24,7 +25,8 @@ from ivr.store.database import Work, failures
 T = TypeVar("T")
 
 _READERS = 4
-_CONNECT = ("PRAGMA journal_mode=WAL", "PRAGMA foreign_keys=ON")
+_WAL = "PRAGMA journal_mode=WAL"
+_WAL_TRIES = 10
 _READ = ("BEGIN",)
 _WRITE = ("PRAGMA synchronous=NORMAL", "BEGIN IMMEDIATE")
 """The log is synced at checkpoints: a commit survives kill -9, not always a power cut."""
@@ -159,8 +161,8 @@ def _listen(engine: Engine) -> None:
     def on_connect(connection: Any, _record: Any) -> None:
         # None switches off the driver's own BEGIN, which would come too late and never immediate.
         connection.isolation_level = None
-        for statement in _CONNECT:
-            connection.execute(statement).close()
+        _write_ahead(connection)
+        connection.execute("PRAGMA foreign_keys=ON").close()
 
     def on_begin(connection: Connection) -> None:
         driver: Any = connection.connection
@@ -169,6 +171,23 @@ def _listen(engine: Engine) -> None:
 
     event.listen(engine, "connect", on_connect)
     event.listen(engine, "begin", on_begin)
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch the log on, which a new file does not have yet.
+
+    Of two programs that do so at once one is refused, however long it would wait: it waits for the
+    other's lock by asking for it, and tries again.
+    """
+    for _ in range(_WAL_TRIES - 1):
+        try:
+            connection.execute(_WAL).close()
+        except sqlite3.OperationalError:
+            connection.execute("BEGIN IMMEDIATE").close()
+            connection.execute("COMMIT").close()
+        else:
+            return
+    connection.execute(_WAL).close()
 
 
 def _check(connection: Connection) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -91,6 +92,22 @@ async def test_database_is_migrated_once_by_two_programs_at_once(new_url: str) -
     for store in stores:
         assert await store.open_contacts() == []
         await store.close()
+
+
+async def test_new_file_that_another_program_writes_to_is_waited_for(path: Path) -> None:
+    """SQLite refuses at once to switch the log on while somebody writes, whatever the timeout."""
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    store = SqlStore(f"sqlite:///{path}")
+    let_go = threading.Timer(0.3, other.execute, ("COMMIT",))
+    let_go.start()
+
+    await store.open()
+
+    let_go.join()
+    other.close()
+    assert await store.open_contacts() == []
+    await store.close()
 
 
 async def test_failed_migration_leaves_nothing_behind(
