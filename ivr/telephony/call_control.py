@@ -265,7 +265,7 @@ class AsteriskCallControl:
         sighting = read(message)
         if sighting is None:
             return
-        if isinstance(sighting, Dialled) and not self._legs.is_known(sighting.leg_id):
+        if isinstance(sighting, Dialled) and self._legs.is_stranger(sighting.leg_id):
             self._refuse(sighting.leg_id)
         for event in self._legs.take(sighting):
             self._emit(event)

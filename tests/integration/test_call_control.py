@@ -188,9 +188,11 @@ async def test_leg_that_nobody_ordered_is_hung_up_at_once(peer: AmiPeer, house: 
     ours = {"DestChannel": "PJSIP/line-00000001", "DestUniqueid": LEG}
     stranger = {"DestChannel": "PJSIP/line-00000002", "DestUniqueid": "1700000000.2"}
     announcer = {"DestChannel": "CBAnn/k1-00000001;1", "DestUniqueid": "1700000000.3"}
+    from_before = {"DestChannel": "PJSIP/line-00000004", "DestUniqueid": "k9-c1"}
     peer.say(
         {"Event": "DialBegin", **ours},
         {"Event": "DialBegin", **announcer},
+        {"Event": "DialBegin", **from_before},
         {"Event": "DialBegin", **stranger},
         {"Event": "DialEnd", "DialStatus": "CANCEL", "Forward": "PJSIP/+1@line", **ours},
     )

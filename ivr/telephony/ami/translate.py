@@ -42,6 +42,7 @@ LEG_CHANNEL: Final = "PJSIP/"
 _FORGET_AFTER: Final = 1000
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 _SIP_CODE = re.compile(r"\b[1-6]\d\d\b", re.ASCII)
+_NAMED_BY_ASTERISK = re.compile(r"[0-9]+\.[0-9]+", re.ASCII)
 _RINGING_STATES: Final = frozenset({"5"})
 _RINGING_DIAL_STATES: Final = frozenset({"RINGING", "PROGRESS"})
 _REACHABLE: Final[Mapping[str, bool]] = {
@@ -193,9 +194,9 @@ class Legs:
         leg = self._legs.get(leg_id)
         return leg is not None and leg.state is LegState.DIALLING
 
-    def is_known(self, leg_id: LegId) -> bool:
-        """Whether this leg was ordered here, or dialled when this began."""
-        return leg_id in self._legs
+    def is_stranger(self, leg_id: LegId) -> bool:
+        """Whether nobody ordered this outbound leg: it has a name that Asterisk gave it."""
+        return leg_id not in self._legs and _NAMED_BY_ASTERISK.fullmatch(leg_id) is not None
 
     def is_waiting(self, leg_id: LegId) -> bool:
         """Whether ``wait_over`` is to be called for it after a second."""
