@@ -1,7 +1,8 @@
 """A real PostgreSQL server for one test session, and a fresh database for each test.
 
 Debian's binaries are used where they are installed, else the project's tools image where Docker
-runs. The server listens on a socket in a temporary folder only and is stopped at the end.
+runs. The server listens on a socket in a temporary folder only and is stopped at the end. Every run
+loads this module, also of tests that need no database: it imports the driver when used.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from itertools import count
 from pathlib import Path
 from typing import IO
 
-import asyncpg
 import pytest
 
 TOOLS_IMAGE = "queueback-tools:dev"
@@ -52,6 +52,8 @@ def url_of(folder: Path, database: str) -> str:
 
 async def execute(folder: Path, statement: str, *, database: str = "postgres") -> None:
     """Run one statement as the server's owner."""
+    import asyncpg
+
     connection = await asyncpg.connect(host=str(folder), user=_OWNER, database=database)
     try:
         await connection.execute(statement)

@@ -1,4 +1,7 @@
-"""Open stores for tests, on every database the product runs on."""
+"""Open stores for tests, on every database the product runs on.
+
+Every run loads this module, also of tests that open no store: it imports SQLAlchemy when used.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,15 @@ import shutil
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from ivr.store.schema import lease, metadata
-from ivr.store.sql_store import SqlStore
 from tests.builders import NOW
 from tests.postgres import execute, url_of
+
+if TYPE_CHECKING:
+    from ivr.store.sql_store import SqlStore
 
 HOLDER = "first controller"
 LEASE = timedelta(seconds=10)
@@ -67,6 +72,8 @@ def postgres_migrated(postgres_server: Path) -> str:
 @pytest.fixture
 def postgres_without_contents(postgres_server: Path, postgres_migrated: str) -> str:
     """The URL of the migrated database, emptied of what the last test left."""
+    from ivr.store.schema import lease, metadata
+
     tables = [table.name for table in reversed(metadata.sorted_tables) if table is not lease]
     statements = [f"DELETE FROM {name}" for name in tables]  # noqa: S608  our own names
     statements.append("UPDATE lease SET holder = '', token = 0, expires_at = 0")
@@ -75,6 +82,8 @@ def postgres_without_contents(postgres_server: Path, postgres_migrated: str) -> 
 
 
 async def _migrate(url: str) -> None:
+    from ivr.store.sql_store import SqlStore
+
     store = SqlStore(url)
     await store.open()
     await store.close()
@@ -90,6 +99,8 @@ async def store(database_url: str) -> AsyncIterator[SqlStore]:
 
 async def in_charge(url: str, holder: str = HOLDER) -> SqlStore:
     """Open a store and take the lease for ten seconds from ``NOW``."""
+    from ivr.store.sql_store import SqlStore
+
     opened = SqlStore(url)
     await opened.open()
     assert await opened.take_lease(holder, now=NOW, ttl=LEASE)

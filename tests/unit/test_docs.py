@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -38,9 +38,10 @@ _IVR = re.compile(r"(?:^|\s)ivr ([a-z].*)")
 _SETTING = re.compile(r"\bIVR_[A-Z_]*[A-Z]\b")
 
 
-def named(paths: list[Path]) -> pytest.MarkDecorator:
-    """One case per document, called by its name."""
-    return pytest.mark.parametrize("document", paths, ids=lambda p: str(p.relative_to(ROOT)))
+def wrong(paths: list[Path], faults: Callable[[Path], Collection[str]]) -> dict[str, list[str]]:
+    """What is wrong in each document in which anything is, by its name."""
+    found = {str(path.relative_to(ROOT)): sorted(faults(path)) for path in paths}
+    return {name: each for name, each in found.items() if each}
 
 
 def prose(document: Path) -> str:
@@ -126,55 +127,59 @@ def test_page_holds_every_state_and_transition() -> None:
 # Links and paths
 
 
-@named(DOCUMENTS)
-def test_relative_links_lead_somewhere(document: Path) -> None:
-    broken = []
-    for link in _LINK.findall(prose(document)):
-        if re.match(r"[a-z]+:", link):
-            continue
-        place, _, anchor = link.partition("#")
-        target = (document.parent / place).resolve() if place else document
-        if not target.exists() or (anchor and anchor not in anchors(target)):
-            broken.append(link)
+def test_relative_links_lead_somewhere() -> None:
+    def broken(document: Path) -> list[str]:
+        return [link for link in _LINK.findall(prose(document)) if not leads(document, link)]
 
-    assert broken == []
+    assert wrong(DOCUMENTS, broken) == {}
 
 
-@named(DOCUMENTS)
-def test_paths_that_are_named_exist(document: Path) -> None:
-    found = [text for text in _CODE.findall(prose(document)) if _PATH.match(text)]
+def leads(document: Path, link: str) -> bool:
+    if re.match(r"[a-z]+:", link):
+        return True
+    place, _, anchor = link.partition("#")
+    target = (document.parent / place).resolve() if place else document
+    return target.exists() and (not anchor or anchor in anchors(target))
 
-    assert [path for path in found if not (ROOT / path).exists()] == []
+
+def test_paths_that_are_named_exist() -> None:
+    def missing(document: Path) -> list[str]:
+        found = [text for text in _CODE.findall(prose(document)) if _PATH.match(text)]
+        return [path for path in found if not (ROOT / path).exists()]
+
+    assert wrong(DOCUMENTS, missing) == {}
 
 
 # Names
 
 
-@named(DOCUMENTS)
-def test_settings_that_are_named_exist(document: Path) -> None:
+def test_settings_that_are_named_exist() -> None:
     known = {*all_settings(Settings), *script_variables(), *Variable}
     parts = {name.rpartition("__")[0] for name in known}
 
-    assert set(_SETTING.findall(document.read_text("utf-8"))) - known - parts == set()
+    def strange(document: Path) -> set[str]:
+        return set(_SETTING.findall(document.read_text("utf-8"))) - known - parts
+
+    assert wrong(DOCUMENTS, strange) == {}
 
 
 def test_readme_lists_every_setting() -> None:
     assert set(all_settings(Settings)) - set(_SETTING.findall(README.read_text("utf-8"))) == set()
 
 
-@named(DOCUMENTS)
-def test_make_targets_that_are_named_exist(document: Path) -> None:
-    used = {name for line in code(document) for name in _MAKE.findall(line)}
+def test_make_targets_that_are_named_exist() -> None:
+    def strange(document: Path) -> set[str]:
+        return {name for line in code(document) for name in _MAKE.findall(line)} - targets()
 
-    assert used - targets() == set()
+    assert wrong(DOCUMENTS, strange) == {}
 
 
-@named(DOCUMENTS)
-def test_commands_that_are_named_exist(document: Path) -> None:
-    lines = [found.group(1) for line in code(document) if (found := _IVR.search(line))]
-    wrong = {line: wrong_in_command(line.split()) for line in lines}
+def test_commands_that_are_named_exist() -> None:
+    def strange(document: Path) -> list[str]:
+        lines = [found.group(1) for line in code(document) if (found := _IVR.search(line))]
+        return [f"{line}: {why}" for line in lines if (why := wrong_in_command(line.split()))]
 
-    assert {line: why for line, why in wrong.items() if why is not None} == {}
+    assert wrong(DOCUMENTS, strange) == {}
 
 
 def test_readme_lists_every_command() -> None:
@@ -206,11 +211,16 @@ def test_decisions_are_numbered_and_listed() -> None:
     assert [name for name in files if f"({name})" not in index] == []
 
 
-@named(sorted(ADRS.glob("[0-9]*.md")))
-def test_decisions_have_their_four_parts(document: Path) -> None:
-    headings = re.findall(r"^## (.+)$", document.read_text("utf-8"), re.MULTILINE)
+def test_decisions_have_their_four_parts() -> None:
+    decisions = sorted(ADRS.glob("[0-9]*.md"))
+    parts = {
+        path.name: re.findall(r"^## (.+)$", path.read_text("utf-8"), re.MULTILINE)
+        for path in decisions
+    }
 
-    assert headings == ["Status", "Context", "Decision", "Consequences"]
+    assert parts == {
+        path.name: ["Status", "Context", "Decision", "Consequences"] for path in decisions
+    }
 
 
 # Licence

@@ -91,13 +91,11 @@ _SERVED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("state", "event"), [p for p, row in TRANSITIONS.items() if p[0] in _SERVED]
-)
-def test_no_agent_is_stuck_whoever_leaves(state: S, event: Event) -> None:
-    row = advance(state, event)
+def test_no_agent_is_stuck_whoever_leaves() -> None:
+    for state, event in (pair for pair in TRANSITIONS if pair[0] in _SERVED):
+        row = advance(state, event)
 
-    assert (row.to in _SERVED) != bool(_FREEING & set(row.commands))
+        assert (row.to in _SERVED) != bool(_FREEING & set(row.commands)), (state, event)
 
 
 def _path(state: S, events: tuple[Event, ...]) -> list[S]:

@@ -35,13 +35,13 @@ def test_warning_says_where_the_flow_ends() -> None:
 # ... and takes NoMatchingError, else its first error, else NextAction.
 
 
-@pytest.mark.parametrize("name", UNAVAILABLE)
-def test_every_one_takes_its_error_branch(name: str) -> None:
-    driven = drive_action(name, {}, errors=("Other", "NoMatchingError"))
+def test_every_one_takes_its_error_branch() -> None:
+    for name in UNAVAILABLE:
+        driven = drive_action(name, {}, errors=("Other", "NoMatchingError"))
 
-    assert driven.asked == []
-    assert went_to(driven) == "NoMatchingError"
-    assert driven.warnings[0].startswith(name)
+        assert driven.asked == []
+        assert went_to(driven) == "NoMatchingError"
+        assert driven.warnings[0].startswith(name)
 
 
 def test_first_error_where_there_is_no_general_one() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.command_line import Outcome, answering, run, some_settings
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 ANNA = {
     "id": "anna",

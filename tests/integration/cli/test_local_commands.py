@@ -22,7 +22,7 @@ from ivr.settings import Settings
 from tests.centre import SAMPLE_SITE
 from tests.command_line import run, some_settings
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 SAMPLE_FILES = sorted(
     str(path.relative_to(SAMPLE_SITE)) for path in SAMPLE_SITE.rglob("*") if path.is_file()

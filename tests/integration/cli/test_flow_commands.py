@@ -11,7 +11,7 @@ import pytest
 from tests.centre import SAMPLE_SITE
 from tests.command_line import run
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 LOCAL = str(SAMPLE_SITE / "flows" / "local-entry.json")
 WHISPER = str(SAMPLE_SITE / "flows" / "agent-whisper.json")

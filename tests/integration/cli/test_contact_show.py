@@ -16,7 +16,7 @@ from ivr.domain.leg import LegOutcome
 from ivr.domain.serving import Event
 from tests.command_line import Outcome, answering, run, some_settings
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 RECORD: dict[str, Any] = {
     "ContactId": "c2",
@@ -279,7 +279,8 @@ def test_an_entry_that_lacks_its_detail_is_still_shown(kind: str) -> None:
 def test_every_kind_that_is_written_has_a_sentence() -> None:
     written = set()
     for path in Path(ivr.__file__).parent.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        text = path.read_text("utf-8")
+        for node in ast.walk(ast.parse(text if "Note(" in text else "")):
             match node:
                 case ast.Call(
                     func=ast.Name(id="Note") | ast.Attribute(attr="Note"),
