@@ -16,6 +16,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from tests.listener import Listener
+
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -38,11 +40,11 @@ class CutLine:
         self._target = target
         self._pairs: list[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = []
         self._silenced: set[asyncio.StreamWriter] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._listener = Listener(self._lead)
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        await self._listener.listen(port=self.port)
+        self.port = self._listener.port
         return self
 
     async def __aexit__(
@@ -51,11 +53,8 @@ class CutLine:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._server.close()
         self.reset()
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._listener.close()
 
     def reset(self) -> None:
         """Break every connection."""
@@ -69,16 +68,6 @@ class CutLine:
         """Let every connection of this moment go dumb both ways; later ones work."""
         for pair in self._pairs:
             self._silenced.update(pair)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        try:
-            await self._lead(reader, writer)
-        finally:
-            writer.close()
 
     async def _lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.refuses:

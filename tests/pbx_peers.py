@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
 from ivr.ports.provisioning import ManagerUser, PbxPlan
+from tests.listener import Listener
 from tests.phones.deadline import deadline
 
 Headers = dict[str, str]
@@ -134,11 +134,10 @@ class AgiServer:
         self._plan = plan
         self._handle = handle
         self._entered: asyncio.Queue[AgiCall] = asyncio.Queue()
-        self._sessions: list[asyncio.Task[None]] = []
+        self._listener = Listener(self._serve)
 
     async def __aenter__(self) -> Self:
-        address = (self._plan.agi_address, self._plan.agi_port)
-        self._server = await asyncio.start_server(self._accept, *address)
+        await self._listener.listen(self._plan.agi_address, self._plan.agi_port)
         return self
 
     async def __aexit__(
@@ -147,29 +146,16 @@ class AgiServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._server.close()
-        if self._sessions:
-            _, unfinished = await asyncio.wait(self._sessions, timeout=_LAST_WORDS_SECONDS)
-            for task in unfinished:
-                task.cancel()
-            await asyncio.gather(*self._sessions, return_exceptions=True)
+        await self._listener.close(grace=_LAST_WORDS_SECONDS)
 
     async def entered(self, within: float = 10) -> AgiCall:
         """The oldest session that nobody has awaited."""
         async with deadline(within, lambda: "no leg was handed over"):
             return await self._entered.get()
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._sessions.append(asyncio.create_task(self._serve(reader, writer), name="agi"))
-
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         call = AgiCall(reader, writer)
-        try:
-            await call.read_headers()
-            self.calls.append(call)
-            self._entered.put_nowait(call)
-            await self._handle(call)
-        finally:
-            writer.close()
-            with suppress(ConnectionError):
-                await writer.wait_closed()
+        await call.read_headers()
+        self.calls.append(call)
+        self._entered.put_nowait(call)
+        await self._handle(call)

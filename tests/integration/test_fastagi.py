@@ -28,6 +28,7 @@ from ivr.telephony.agi.server import AgiApplication, AgiRequest, FastAgiServer
 from ivr.telephony.ami.actions import AmiAction
 from ivr.telephony.ami.link import AmiLink
 from ivr.telephony.write_guard import Unsendable
+from tests.listener import Listener
 from tests.peers.agi import HEADERS, AgiPeer, header
 from tests.peers.ami import AmiPeer
 
@@ -44,12 +45,11 @@ class Door:
         self.outcome: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         self.port = 0
 
-    async def listen(self) -> asyncio.Server:
-        server = await asyncio.start_server(
-            self.application.handler, "127.0.0.1", 0, limit=agi_server.LINE_LIMIT
-        )
-        self.port = server.sockets[0].getsockname()[1]
-        return server
+    async def listen(self) -> Listener:
+        listener = Listener(self.application.handler, limit=agi_server.LINE_LIMIT)
+        await listener.listen()
+        self.port = listener.port
+        return listener
 
     def runs(self, script: Callable[[AgiRequest], Awaitable[object]]) -> None:
         async def endpoint(request: AgiRequest) -> None:
@@ -73,10 +73,10 @@ class Door:
 @pytest_asyncio.fixture
 async def door() -> AsyncIterator[Door]:
     the_door = Door()
-    server = await the_door.listen()
+    listener = await the_door.listen()
     yield the_door
-    server.close()
     await the_door.application.end_all()
+    await listener.close()
 
 
 async def ask_name(request: AgiRequest) -> str | None:
@@ -425,16 +425,16 @@ async def test_one_connection_too_many_is_closed_at_once() -> None:
         await asyncio.Event().wait()
 
     application.add_route("inbound", script)
-    server = await asyncio.start_server(application.handler, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with AgiPeer(port) as first, AgiPeer(port) as second:
+    listener = Listener(application.handler)
+    await listener.listen()
+    async with AgiPeer(listener.port) as first, AgiPeer(listener.port) as second:
         first.send(header())
         await begun.wait()
         second.send(header())
 
         assert await second.ended()
-    server.close()
     await application.end_all()
+    await listener.close()
 
 
 async def test_fuzz_at_the_door_leaves_it_open(door: Door) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
+from tests.listener import Listener
+
 Reply = Callable[[Mapping[str, str]], str]
 """What is written to an action; empty = silence. Lines end as in AMI; see ``message``."""
 
@@ -86,7 +88,7 @@ class AmiPeer:
         }
         self._changed = asyncio.Event()
         self._writer: asyncio.StreamWriter | None = None
-        self._server: asyncio.Server | None = None
+        self._listener = Listener(self._serve)
         self.port = 0
 
     async def __aenter__(self) -> Self:
@@ -103,19 +105,17 @@ class AmiPeer:
 
     async def listen(self) -> None:
         """Accept connections, on the same port as before."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        await self._listener.listen(port=self.port)
+        self.port = self._listener.port
 
     async def vanish(self) -> None:
         """Stop listening and cut the connection."""
-        if self._server is not None:
-            self._server.close()
         self.cut()
+        await self._listener.close()
 
     def cut(self) -> None:
         """Abort the connection."""
-        if self._writer is not None:
-            self._writer.transport.abort()
+        self._listener.cut()
 
     def say(self, *messages: Mapping[str, str]) -> None:
         """Send events."""
