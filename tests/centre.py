@@ -70,6 +70,10 @@ class Centre:
             assert self.now() < deadline, f"not so within {within} s"
             await self.passes(0.25)
 
+    def lose_sessions(self) -> None:
+        """Have every session die where it stands; the next comparison makes them anew."""
+        self.world.guests.dismiss()
+
     def agent_phone(self, endpoint: str) -> FakePhone:
         return self.switch.phone(endpoint)
 

@@ -46,8 +46,12 @@ class Listener:
         """
         if self._server is None:
             return
-        self._server.close()
+        # A server that is closed while it takes in an accepted socket loses it (asyncio's
+        # ``Server._attach`` asserts that it is open), so it stops accepting first.
+        for each in self._server.sockets:
+            asyncio.get_running_loop().remove_reader(each.fileno())
         await _let_the_loop_run()
+        self._server.close()
         serving = list(self._connections.values())
         if serving and grace:
             await asyncio.wait(serving, timeout=grace)

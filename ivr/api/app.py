@@ -11,8 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from ivr.api import errors
 from ivr.domain.ids import AgentId, ContactId
+from ivr.domain.transfer import Verb
 from ivr.service import overview
 from ivr.service.contact_centre import ContactCentre
+from ivr.service.quick_connects import shown
 from ivr.service.world import World
 
 
@@ -22,6 +24,19 @@ class StatusChoice(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     status: Annotated[str, Field(min_length=1, max_length=127)]
+
+
+class QuickConnectChoice(BaseModel):
+    """A quick connect by id or name, and whether the customer is put on hold for it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    quick_connect: Annotated[str, Field(min_length=1, max_length=127)]
+    hold: bool = True
+
+
+IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", max_length=127)]
+"""The same key is carried out once, however often a client asks."""
 
 
 def create_app(
@@ -84,6 +99,29 @@ def create_app(
     @api.get("/contacts/{contact_id}")
     async def contact(contact_id: str) -> Mapping[str, Any]:
         return await overview.contact(world, ContactId(contact_id))
+
+    @api.get("/agents/{agent_id}/quick-connects")
+    async def quick_connects(agent_id: str) -> Sequence[Mapping[str, Any]]:
+        return [shown(each) for each in centre.quick_connects.of_agent(AgentId(agent_id))]
+
+    @api.get("/contacts/{contact_id}/transfer")
+    async def transfer(contact_id: str) -> Mapping[str, Any]:
+        return await centre.quick_connects.view(ContactId(contact_id))
+
+    @api.post("/contacts/{contact_id}/transfer")
+    async def start_transfer(
+        contact_id: str, choice: QuickConnectChoice, key: IdempotencyKey = None
+    ) -> Mapping[str, Any]:
+        of = ContactId(contact_id)
+        await centre.quick_connects.start(of, choice.quick_connect, hold=choice.hold, key=key)
+        return await centre.quick_connects.view(of)
+
+    @api.post("/contacts/{contact_id}/transfer/{verb}")
+    async def use_verb(
+        contact_id: str, verb: Verb, key: IdempotencyKey = None
+    ) -> Mapping[str, Any]:
+        await centre.quick_connects.use(ContactId(contact_id), verb, key=key)
+        return await centre.quick_connects.view(ContactId(contact_id))
 
     @api.post("/site/reload")
     async def reload() -> Mapping[str, Any]:

@@ -11,11 +11,15 @@ import click
 from ivr.cli.environment import Environment, pass_environment
 from ivr.cli.journal import sentence
 from ivr.cli.output import duration, json_option, show, show_grid, show_json, show_table
+from ivr.cli.transfer import transfer
 
 
 @click.group()
 def contact() -> None:
     """Contacts: calls and callbacks."""
+
+
+contact.add_command(transfer)
 
 
 @contact.command(name="list")

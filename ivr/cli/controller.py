@@ -49,9 +49,16 @@ class Controller:
         """
         return self._ask("GET", path, params=parameters)
 
-    def post(self, *path: str, body: Any = None) -> Any:
-        """What the controller answers to a command; raises as ``get`` does."""
-        return self._ask("POST", path, json=body)
+    def post(self, *path: str, body: Any = None, key: str | None = None) -> Any:
+        """What the controller answers to a command; raises as ``get`` does.
+
+        Args:
+            path: Below ``/v1``.
+            body: JSON values.
+            key: The command is carried out once for each.
+        """
+        headers = {} if key is None else {"Idempotency-Key": key}
+        return self._ask("POST", path, json=body, headers=headers)
 
     def _ask(self, method: str, path: tuple[str, ...], **request: Any) -> Any:
         where = "/".join(quote(part, safe="") for part in path)

@@ -74,6 +74,16 @@ _REASONS: Final[Mapping[str, str]] = {
 }
 
 
+_FAILURES: Final[Mapping[str, str]] = {
+    **_OUTCOMES,
+    "queue_full": _REASONS["queue_full"],
+    "flow_ended": "the transfer flow came to its end",
+    "not_available": "the agent is not available",
+    "forbidden": "the number may not be dialled",
+    "no_trunk": "there is no trunk",
+}
+
+
 def _words(table: Mapping[str, str], key: Any) -> str:
     return table.get(str(key), str(key).replace("_", " "))
 
@@ -107,6 +117,11 @@ def _flow_moved(d: Detail) -> str:
     return f"flow: {d.get('action')} ({d.get('type')}), {way}"
 
 
+def _transfer_moved(d: Detail) -> str:
+    event, to = (str(d.get(key, "")).replace("_", " ") for key in ("event", "to"))
+    return f"quick connect: {event}, now {to}"
+
+
 def _aside(d: Detail) -> str:
     return f" ({d['detail']})" if d.get("detail") else ""
 
@@ -126,6 +141,13 @@ KINDS: Final[Mapping[str, Callable[[Detail], str]]] = {
     "dial_refused": _because("not dialled"),
     "dial_forbidden": _because("may not be dialled"),
     "acw_started": lambda _: "after-contact work began",
+    "transfer_began": lambda d: f"the agent began the quick connect {d.get('quick_connect')}",
+    "transfer_moved": _transfer_moved,
+    "transfer_failed": lambda d: (
+        f"the destination was not reached: {_words(_FAILURES, d.get('reason'))}{_aside(d)}"
+    ),
+    "destination_rang": lambda _: "the destination's phone rings",
+    "verb_asked": lambda d: f"the agent asked to {str(d.get('verb')).replace('-', ' ')}",
     "callback_requested": lambda d: (
         f"a callback to {d.get('number')} was made: {d.get('callback')}"
     ),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
@@ -88,6 +88,12 @@ class Contact:
         callback_number: The number the flow has set for a callback.
         position: Resume point of the running flow, as the flow floor wrote it.
         agent_attempts: How many offers were made (AgentConnectionAttempts).
+        room_id: The contact in whose room its parties talk; none = its own. Who comes to a contact
+            by a quick connect stays in the room where the talk is.
+        holds: How often its agent put the customer on hold.
+        held: How long the customer was on hold, holds that are over.
+        longest_hold: The longest of them.
+        held_since: When the hold began that is not over.
     """
 
     id: ContactId
@@ -122,6 +128,21 @@ class Contact:
     hooks: Mapping[str, str] = field(default_factory=dict)
     callback_number: E164 | None = None
     position: Mapping[str, Any] | None = None
+    room_id: ContactId | None = None
+    holds: int = 0
+    held: timedelta = timedelta(0)
+    longest_hold: timedelta = timedelta(0)
+    held_since: datetime | None = None
+
+    @property
+    def talks_in(self) -> ContactId:
+        """The contact whose room is this one's."""
+        return self.room_id or self.id
+
+    @property
+    def is_transfer(self) -> bool:
+        """Whether it is the destination of a quick connect."""
+        return self.initiation in (InitiationMethod.TRANSFER, InitiationMethod.QUEUE_TRANSFER)
 
     @property
     def is_callback(self) -> bool:

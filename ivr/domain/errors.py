@@ -48,6 +48,12 @@ class NotFound(DomainError):
     code = "not_found"
 
 
+class NotNow(DomainError):
+    """What was asked for cannot be done as things stand; says why."""
+
+    code = "not-now"
+
+
 class InvalidSite(DomainError):
     """A site cannot be applied; nothing of it was.
 

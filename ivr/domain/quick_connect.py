@@ -36,6 +36,7 @@ class QuickConnect:
 
     Attributes:
         flow: The transfer flow by name; none = the default one, or no flow for a number.
+        code: What an agent keys to start it.
     """
 
     id: QuickConnectId
@@ -45,6 +46,7 @@ class QuickConnect:
     queue_id: QueueId | None = None
     number: E164 | None = None
     flow: str | None = None
+    code: str | None = None
 
 
 class TransferState(Enum):

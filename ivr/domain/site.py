@@ -18,6 +18,7 @@ from ivr.domain.errors import NotFound
 from ivr.domain.hours import HoursOfOperation
 from ivr.domain.ids import E164, AgentId, Endpoint, FlowId, HoursId, QueueId, RoutingProfileId
 from ivr.domain.phone_number import NumberFormat, NumberPolicy
+from ivr.domain.quick_connect import QuickConnect, QuickConnectId
 from ivr.domain.routing_profile import RoutingProfile
 
 
@@ -41,6 +42,7 @@ class Queue:
         retry: What is retried beyond ring no answer.
         one_callback_per_number: Whether asking again keeps the first callback and its place.
         window: Whether callbacks wait for the calling window in the customer's time zone.
+        quick_connects: What the agents who serve it can transfer to.
     """
 
     id: QueueId
@@ -55,6 +57,7 @@ class Queue:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     one_callback_per_number: bool = True
     window: bool = True
+    quick_connects: tuple[QuickConnectId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +160,7 @@ class Site:
     trunks: tuple[Trunk, ...]
     flows: tuple[Flow, ...]
     prompts: tuple[str, ...] = ()
+    quick_connects: tuple[QuickConnect, ...] = ()
     callback_attempts_are: str = "retries"
     min_retry_delay: timedelta = timedelta(seconds=60)
     ring_agent: timedelta = timedelta(seconds=20)
@@ -175,6 +179,10 @@ class Site:
     @cached_property
     def _hours_index(self) -> Mapping[str, Hours]:
         return _index(self.hours)
+
+    @cached_property
+    def _quick_connect_index(self) -> Mapping[str, QuickConnect]:
+        return _index(self.quick_connects)
 
     @cached_property
     def account_numbers(self) -> frozenset[E164]:
@@ -235,8 +243,36 @@ class Site:
         """The site's number that reads so."""
         return next((n for n in self.numbers if n.number == number), None)
 
+    def quick_connect(self, reference: str) -> QuickConnect:
+        """The quick connect with this id, name or ARN.
 
-T = TypeVar("T", Queue, Flow, Hours)
+        Raises:
+            NotFound: There is none; says which there are.
+        """
+        found = self._quick_connect_index.get(_last_part(reference))
+        if found is None:
+            known = ", ".join(each.name for each in self.quick_connects) or "none"
+            message = f"no quick connect {reference!r}; there are: {known}"
+            raise NotFound(message)
+        return found
+
+    def quick_connects_of(self, agent_id: AgentId) -> tuple[QuickConnect, ...]:
+        """The quick connects of the queues that an agent serves, each once, in the site's order.
+
+        Raises:
+            NotFound: There is no such agent.
+        """
+        wanted = self.agent(agent_id).routing_profile
+        served = {q.queue_id for p in self.profiles if p.id == wanted for q in p.queues}
+        offered = {each for q in self.queues if q.id in served for each in q.quick_connects}
+        return tuple(each for each in self.quick_connects if each.id in offered)
+
+    def quick_connect_at(self, code: str) -> QuickConnect | None:
+        """The quick connect that this feature code starts."""
+        return next((each for each in self.quick_connects if each.code == code), None)
+
+
+T = TypeVar("T", Queue, Flow, Hours, QuickConnect)
 
 DEFAULT_STATUSES = (
     AgentStatus(name=AVAILABLE, kind=StatusKind.ROUTABLE, code="*81"),

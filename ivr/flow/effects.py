@@ -259,6 +259,26 @@ class SetAttributes(Effect[bool]):
     on_related: bool = False
 
 
+class PreviousOnHold(Enum):
+    """Who of the previous contact is on hold while a transfer flow runs."""
+
+    AGENT = "AgentOnHold"
+    CUSTOMER = "CustomerOnHold"
+    NOBODY = "OffHold"
+
+
+@dataclass(frozen=True, slots=True)
+class HoldPrevious(Effect[bool]):
+    """Hold one side of the contact that this one was transferred from; the other hears the flow.
+
+    Held by nobody, both sides and the flow's participant are together.
+
+    Answer: whether it was done; not without a previous contact, or with one that is over.
+    """
+
+    who: PreviousOnHold
+
+
 # Questions
 
 
@@ -350,6 +370,7 @@ WorldEffect = (
     | EnterQueue
     | SetHook
     | SetAttributes
+    | HoldPrevious
     | ReadContext
     | IsOpen
     | ReadMetric

@@ -22,6 +22,8 @@ class Ending(Enum):
     """DisconnectParticipant: hang the flow's participant up; without one, as ``ENDED``."""
     QUEUED = "queued"
     """The contact has entered its queue: the customer queue flow comes next."""
+    TO_AGENT = "to_agent"
+    """TransferContactToAgent: the agent that the transfer was asked for is rung next."""
     FAULTED = "faulted"
     """The run was stopped because it went round and round; the contact's flow is broken."""
 

@@ -21,6 +21,8 @@ from ivr.domain.callback import Attempt, Callback, CallbackResult, FailureReason
 from ivr.domain.contact import Contact, ContactState
 from ivr.domain.ids import E164, AgentId, ContactId, LegId, QueueId
 from ivr.domain.leg import LegOutcome
+from ivr.domain.quick_connect import TransferState
+from ivr.domain.transfer import Transfer
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class SiteObject:
 
     Attributes:
         kind: ``site``, ``number``, ``queue``, ``hours``, ``profile``, ``agent``, ``status``,
-            ``caller``, ``trunk``, ``flow`` or ``prompt``.
+            ``quick_connect``, ``caller``, ``trunk``, ``flow`` or ``prompt``.
         name: Unique within its kind.
         document: The object as JSON values, as its file said it.
     """
@@ -175,6 +177,20 @@ class DialRefused(Enum):
     STOPPED = "stopped"  # the callback is no longer being served by this agent
     NUMBER_BUSY = "number_busy"  # that number is in a live contact here
     TOO_MANY = "too_many"  # a cap is reached
+
+
+@dataclass(frozen=True, slots=True)
+class ContactChange:
+    """What changes of a contact together with something else.
+
+    Attributes:
+        to_state: Its new state, unless it has ended; none = its state stays.
+        fields: New values by field of ``Contact``.
+    """
+
+    contact_id: ContactId
+    to_state: ContactState | None
+    fields: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -363,6 +379,46 @@ class Store(Protocol):
         """
         ...
 
+    # --- quick connects -----------------------------------------------------------------------
+    async def begin_transfer(
+        self, transfer: Transfer, contact: Contact, change: ContactChange, *notes: Note
+    ) -> bool:
+        """Create a quick connect and its destination's contact, and change the source's.
+
+        Returns:
+            Whether the source's contact is connected, its agent on it, and no other one open.
+        """
+        ...
+
+    async def move_transfer(
+        self,
+        transfer: Transfer,
+        from_state: TransferState,
+        changes: Sequence[ContactChange],
+        *notes: Note,
+        now: datetime,
+    ) -> bool:
+        """Set a quick connect's state and the contacts it links; notes go to the source's journal.
+
+        A callback that a change ends has the result COMPLETED.
+
+        Returns:
+            Whether it was in ``from_state``.
+        """
+        ...
+
+    async def transfer(self, contact_id: ContactId) -> Transfer | None:
+        """The quick connect whose destination's contact this is."""
+        ...
+
+    async def latest_transfer_of(self, source_id: ContactId) -> Transfer | None:
+        """The quick connect that a contact's agent started last, open or over."""
+        ...
+
+    async def open_transfers(self) -> Sequence[Transfer]:
+        """Every quick connect under way, oldest first."""
+        ...
+
     # --- attempts -----------------------------------------------------------------------------
     async def begin_attempt(
         self, contact_id: ContactId, agent_id: AgentId, *, limits: DialLimits, now: datetime
@@ -457,9 +513,21 @@ class Store(Protocol):
         ...
 
     async def claim(
-        self, contact_id: ContactId, agent_id: AgentId, *notes: Note, now: datetime
+        self,
+        contact_id: ContactId,
+        agent_id: AgentId,
+        *notes: Note,
+        from_state: ContactState = ContactState.QUEUED,
+        now: datetime,
     ) -> int | None:
-        """Reserve one agent for one contact: contact QUEUED→OFFERED, agent idle and ready→OFFERED.
+        """Reserve one agent for one contact: contact→OFFERED, agent idle and ready→OFFERED.
+
+        Args:
+            contact_id: The contact.
+            agent_id: The agent.
+            notes: For the contact's journal.
+            from_state: Where the contact must be; a quick connect to an agent is in no queue.
+            now: Current time.
 
         Returns:
             The number of this offer for the contact (1, 2, …), or none if either was taken.

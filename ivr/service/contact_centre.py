@@ -19,6 +19,7 @@ from ivr.service.callbacks import Callbacks
 from ivr.service.contact_session import ContactSession
 from ivr.service.lines import contact_named_by
 from ivr.service.mailbox import Arrived, Doubted, Mailbox, OfferWon
+from ivr.service.quick_connects import QuickConnects
 from ivr.service.reconcile import is_on_a_line, reconcile
 from ivr.service.router import Router
 from ivr.service.supervision import Wake, keep_doing
@@ -41,6 +42,7 @@ class ContactCentre:
     Attributes:
         agents: Use cases of agents.
         callbacks: Use cases of callbacks.
+        quick_connects: Use cases of quick connects.
     """
 
     def __init__(self, world: World, *, sweep: timedelta = SWEEP) -> None:
@@ -52,6 +54,7 @@ class ContactCentre:
         self._phones: asyncio.Queue[PhoneChanged] = asyncio.Queue()
         self.agents = Agents(world)
         self.callbacks = Callbacks(world, self._mailbox)
+        self.quick_connects = QuickConnects(world, self._mailbox)
         self._router = Router(world, self._offer, self._compared.is_set)
 
     async def run(self) -> None:
@@ -128,8 +131,21 @@ class ContactCentre:
     async def _take_up(self, contact: Contact | None) -> None:
         """Make the session of a contact whose session has failed; it compares first."""
         if contact is not None and is_on_a_line(contact) and not self._mailbox.is_open(contact.id):
-            self._start(contact)
+            await self._start_driver_of(contact)
             self._mailbox.post(contact.id, Doubted())
+
+    async def _start_driver_of(self, contact: Contact) -> None:
+        """Start the session that has a contact's legs in hand: its own, or a quick connect's."""
+        store = self._world.store
+        transfer = await store.transfer(contact.id) if contact.is_transfer else None
+        source = None
+        if transfer is not None and transfer.is_open:
+            source = await store.contact(transfer.source_id)
+        if source is None:
+            self._start(contact)
+        else:
+            self._start(source)
+            self._mailbox.lend(contact.id, source.id)
 
     async def _open_contact_of(self, leg_id: LegId) -> Contact | None:
         contact_id = contact_named_by(leg_id)
@@ -211,7 +227,7 @@ class ContactCentre:
     def _start(self, contact: Contact) -> None:
         if self._mailbox.is_open(contact.id):
             return
-        session = ContactSession(self._world, self._mailbox, contact)
+        session = ContactSession(self._world, self._mailbox, contact, self._start)
         self._world.guests.admit(f"contact {contact.id}", self._serve(session))
 
     async def _serve(self, session: ContactSession) -> None:
@@ -222,7 +238,7 @@ class ContactCentre:
             raise
 
     def _offer(self, contact_id: ContactId, agent_id: AgentId, number: int) -> None:
-        if not self._mailbox.post(contact_id, OfferWon(agent_id, number)):
+        if not self._mailbox.post(contact_id, OfferWon(contact_id, agent_id, number)):
             self._world.guests.admit(
                 f"offer {contact_id}", self._offer_to_new_session(contact_id, agent_id, number)
             )
@@ -232,8 +248,8 @@ class ContactCentre:
     ) -> None:
         contact = await self._world.store.contact(contact_id)
         if contact is not None:
-            self._start(contact)
-            self._mailbox.post(contact_id, OfferWon(agent_id, number))
+            await self._start_driver_of(contact)
+            self._mailbox.post(contact_id, OfferWon(contact_id, agent_id, number))
 
     # --- pillars --------------------------------------------------------------------------------
 

@@ -12,16 +12,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from ivr.domain.agent import AgentActivity
 from ivr.domain.callback import Callback, Fail, FailureReason, after_attempt, counts
 from ivr.domain.contact import SERVING_STATES, Contact, ContactState, DisconnectReason
-from ivr.domain.errors import LinkDown, StoreError, TelephonyError, UnexpectedEvent
+from ivr.domain.errors import (
+    LinkDown,
+    NotNow,
+    QueuebackError,
+    StoreError,
+    TelephonyError,
+    UnexpectedEvent,
+)
 from ivr.domain.ids import AgentId, ContactId, LegId
 from ivr.domain.leg import LegOutcome, Role, outbound_leg_id
+from ivr.domain.quick_connect import Event as TransferEvent
 from ivr.domain.serving import Command, Event, advance
 from ivr.ports.store import DialRefused, Note
 from ivr.ports.telephony import (
@@ -30,6 +39,7 @@ from ivr.ports.telephony import (
     REORDER,
     LegAnswered,
     LegEnded,
+    LegEvent,
     LegFailed,
     LegJoined,
     LegRang,
@@ -49,8 +59,12 @@ from ivr.service.mailbox import (
     OfferWon,
     ProgramEnded,
     StopRequested,
+    TransferAsked,
+    VerbAsked,
 )
 from ivr.service.perform import Performer
+from ivr.service.transfer_requests import begin_transfer, use_verb
+from ivr.service.transfer_run import TransferRun
 from ivr.service.world import World
 
 logger = logging.getLogger(__name__)
@@ -64,6 +78,12 @@ DIAL_PAUSE = timedelta(seconds=30)
 class ContactSession:
     """The task of one contact.
 
+    Args:
+        world: Ports and bells.
+        mailbox: Where its messages come from.
+        contact: As it stands in the database.
+        begin: Makes the session of another contact: a quick connect hands its customer over.
+
     Attributes:
         contact: The contact as read at the current message.
         customer: The customer's line, once there is one.
@@ -74,9 +94,13 @@ class ContactSession:
         last_outcome: How the last attempt ended, which the agent is told.
         exit: Where the customer goes when the flow is done with them.
         farewells: Lines of agents who were released from the contact, by leg.
+        performer: What carries commands out.
+        transfer: The quick connect under way; it decides who hears whom meanwhile.
     """
 
-    def __init__(self, world: World, mailbox: Mailbox, contact: Contact) -> None:
+    def __init__(
+        self, world: World, mailbox: Mailbox, contact: Contact, begin: Callable[[Contact], None]
+    ) -> None:
         self.world = world
         self.mailbox = mailbox
         self.contact = contact
@@ -91,7 +115,9 @@ class ContactSession:
         self._has_acted = False
         self._untold: tuple[Note, ...] = ()
         self._inbox = mailbox.open(contact.id)
-        self._performer = Performer(self)
+        self.performer = Performer(self)
+        self.transfer: TransferRun | None = None
+        self._begin = begin
         self._programs: asyncio.TaskGroup | None = None
         self._adopt()
 
@@ -131,6 +157,7 @@ class ContactSession:
             async with asyncio.TaskGroup() as programs:
                 self._programs = programs
                 await self._take_up_dial()
+                await self._take_up_transfer()
                 while not self._is_over():
                     await self._take(await self._inbox.messages.get())
                 self._let_go_of_everything()
@@ -145,6 +172,17 @@ class ContactSession:
             for attempt in await self.world.store.attempts(self.id):
                 if attempt.outcome is None:
                     self.dial = self.line(attempt.leg_id)
+
+    async def _take_up_transfer(self) -> None:
+        """Know the quick connect that a predecessor has left open."""
+        if self.contact.state not in (S.CONNECTED, S.ENDED):
+            return
+        transfer = await self.world.store.latest_transfer_of(self.id)
+        if transfer is None or not transfer.is_open:
+            return
+        contact = await self.world.store.contact(transfer.contact_id)
+        if contact is not None:
+            self.transfer = TransferRun(self, transfer, contact)
 
     async def _take(self, message: Message) -> None:
         """Handle a message; what the switch did not do is put right at the next comparison."""
@@ -162,7 +200,7 @@ class ContactSession:
             )
 
     def _is_over(self) -> bool:
-        if not self._inbox.messages.empty() or self.farewells:
+        if not self._inbox.messages.empty() or self.farewells or self.transfer is not None:
             return False
         if self.contact.state is S.ENDED:
             return self.agent is None
@@ -174,7 +212,8 @@ class ContactSession:
         )
 
     def _let_go_of_everything(self) -> None:
-        for line in (self.customer, self.agent, self.dial):
+        destination = self.transfer.destination if self.transfer is not None else None
+        for line in (self.customer, self.agent, self.dial, destination):
             if line is not None:
                 line.let_go()
         for farewell in self.farewells.values():
@@ -188,6 +227,10 @@ class ContactSession:
                     released.set()
                 case StopRequested(answer) if not answer.done():
                     answer.set_result(False)
+                case TransferAsked(answer=asked) | VerbAsked(answer=asked) if not asked.done():
+                    asked.set_exception(NotNow("the contact is over"))
+                case OfferWon() as won if won.contact_id != self.id:
+                    await self._offer_of_another(won)
                 case _:
                     continue
 
@@ -208,6 +251,10 @@ class ContactSession:
                 raise StoreError(text)
             self.contact = contact
         self._has_acted = True
+        if self.transfer is not None:
+            await self.transfer.refresh()
+            if isinstance(message, LegEvent) and await self.transfer.leg_event(message):
+                return
         match message:
             case LegRang(leg_id):
                 await self._rang(leg_id)
@@ -218,7 +265,7 @@ class ContactSession:
             case LegEnded(leg_id, normal):
                 await self._ended(leg_id, normal=normal)
             case LegStranded(leg_id):
-                await self._performer.put_right(leg_id)
+                await self.performer.put_right(leg_id)
             case LegJoined():
                 pass
             case Arrived(participant, released):
@@ -226,17 +273,30 @@ class ContactSession:
             case ProgramEnded(participant, played):
                 self._untold += played.notes
                 await self._program_ended(participant, played.end)
-            case OfferWon(agent_id, number):
+            case OfferWon(contact_id, agent_id, number) if contact_id == self.id:
                 await self._offer_won(agent_id, number)
+            case OfferWon():
+                await self._offer_of_another(message)
             case StopRequested(answer):
-                done = await self.advance(Event.STOPPED)
+                if self.transfer is not None:
+                    done = await self.transfer.happened(TransferEvent.STOPPED)
+                else:
+                    done = await self.advance(Event.STOPPED)
                 if not answer.done():
                     answer.set_result(done)
+            case TransferAsked() | VerbAsked():
+                await self._asked(message)
             case Doubted():
                 await self._compare()
         if self._untold:
             untold, self._untold = self._untold, ()
             await self.world.store.note(self.id, *untold, now=self.now())
+
+    async def read_again(self) -> None:
+        """Read the contact, which has just been changed together with something else."""
+        found = await self.world.store.contact(self.id)
+        if found is not None:
+            self.contact = found
 
     # --- the machine ----------------------------------------------------------------------------
 
@@ -316,7 +376,7 @@ class ContactSession:
     async def perform(self, command: Command) -> None:
         """Carry out one command; the switch being away is put right when it is back."""
         try:
-            await self._performer.perform(command)
+            await self.performer.perform(command)
         except TelephonyError as error:
             logger.warning(
                 "A command was not carried out",
@@ -403,24 +463,32 @@ class ContactSession:
         if farewell is None:
             return
         farewell.line.let_go()
-        if farewell.then is not None:
-            await self._performer.settle(farewell.agent_id, farewell.then)
+        if farewell.then is not None and farewell.agent_id is not None:
+            await self.performer.settle(farewell.agent_id, farewell.then, of=farewell.contact_id)
 
     # --- offers and dialling --------------------------------------------------------------------
 
     async def _offer_won(self, agent_id: AgentId, number: int) -> None:
         if self.contact.state is not S.OFFERED or self.contact.agent_attempts != number:
+            await self.performer.put_agent_right()
             return
         self.agent_id = agent_id
         self.agent = self.line(self.agent_leg())
         await self.perform(Command.RING_AGENT)
+
+    async def _offer_of_another(self, won: OfferWon) -> None:
+        """An agent was reserved for a quick connect's destination, which may be over by now."""
+        if self.transfer is not None and self.transfer.contact.id == won.contact_id:
+            await self.transfer.offer_won(won.agent_id, won.number)
+        elif not self.mailbox.post(won.contact_id, won):
+            await self.performer.settle(won.agent_id, AgentActivity.IDLE, of=won.contact_id)
 
     async def attempt_over(self, outcome: LegOutcome, *, rang: bool, detail: str) -> None:
         """Close the attempt under way and decide what follows."""
         if self.dial is None:
             return
         line, self.dial = self.dial, None
-        self._performer.cancel_after(line)
+        self.performer.cancel_after(line)
         now = self.now()
         callback = await self.world.store.end_attempt(
             line.leg_id, outcome, rang=rang, counted=counts(outcome, rang=rang), now=now
@@ -461,6 +529,35 @@ class ContactSession:
         note = Note("dial_refused", {"reason": why.value})
         await self.advance(Event.ATTEMPT_POSTPONED, note, due_at=self.now() + DIAL_PAUSE)
 
+    # --- quick connects -------------------------------------------------------------------------
+
+    async def _asked(self, message: TransferAsked | VerbAsked) -> None:
+        answer = message.answer
+        try:
+            match message:
+                case TransferAsked(quick_connect, hold, key):
+                    await begin_transfer(self, quick_connect, hold=hold, key=key)
+                case VerbAsked(verb, key):
+                    await use_verb(self, verb, key=key)
+        except QueuebackError as error:
+            if not answer.done():
+                answer.set_exception(error)
+            if isinstance(error, (StoreError, TelephonyError)):
+                raise
+        else:
+            if not answer.done():
+                answer.set_result(None)
+
+    def transfer_over(self, run: TransferRun) -> None:
+        """A quick connect has come to its end: whoever is left is this contact's, or the other's.
+
+        Its commands are still to come; they act on the lines that they find in ``run``.
+        """
+        self.transfer = None
+        self.mailbox.take_back(run.contact.id)
+        if run.transfer.handed_over and run.contact.state is not S.ENDED:
+            self._begin(run.contact)
+
     # --- programs -------------------------------------------------------------------------------
 
     async def _arrived(self, participant: Participant, released: asyncio.Event) -> None:
@@ -470,11 +567,15 @@ class ContactSession:
             released.set()
             return
         line.hand_over(participant, released)
-        await self._performer.serve(line)
+        await self.performer.serve(line)
 
     async def _line_that_arrived(self, leg_id: LegId) -> Line | None:
         if leg_id in self.farewells:
             return self.farewells[leg_id].line
+        destination = self.transfer.destination if self.transfer is not None else None
+        if self.transfer is not None and destination is not None and destination.leg_id == leg_id:
+            await self.transfer.destination_answered()
+            return destination
         if self.dial is not None and self.dial.leg_id == leg_id:
             await self._customer_answered(self.dial)
             return self.customer
@@ -506,14 +607,10 @@ class ContactSession:
         line.program = self._programs.create_task(program(), name=f"program {line.leg_id}")
 
     async def _program_ended(self, participant: Participant, end: FlowEnd) -> None:
-        line = next(
-            (
-                line
-                for line in (self.customer, self.agent, *(f.line for f in self.farewells.values()))
-                if line is not None and line.participant is participant
-            ),
-            None,
-        )
+        lines = [self.customer, self.agent, *(f.line for f in self.farewells.values())]
+        if self.transfer is not None:
+            lines.append(self.transfer.destination)
+        line = next((each for each in lines if each and each.participant is participant), None)
         if line is None:
             return
         line.program = None
@@ -521,6 +618,8 @@ class ContactSession:
             line.let_go()
         elif line.leg_id in self.farewells:
             await line.send(self.world.switch, END)
+        elif self.transfer is not None:
+            await self.transfer.program_ended(line, end)
         elif line is self.agent:
             await self._agent_program_ended(end)
         else:
@@ -528,7 +627,7 @@ class ContactSession:
 
     async def _agent_program_ended(self, end: FlowEnd) -> None:
         if end is FlowEnd.DISCONNECT:
-            await self._performer.hang_up_agent()
+            await self.performer.hang_up_agent()
         elif self.customer is None:
             await self.advance(Event.READY_TO_DIAL)
         else:
@@ -542,7 +641,7 @@ class ContactSession:
                 await self.advance(Event.CUSTOMER_WHISPER_ENDED)
         elif end is FlowEnd.QUEUED or (end is FlowEnd.OVER and self.contact.state is not S.IN_FLOW):
             # A queue flow that is over leaves the customer waiting: it starts again.
-            await self._performer.start_queue_flow(line)
+            await self.performer.start_queue_flow(line)
         else:
             self.exit = _EXITS.get(end, END)
             await self.advance(Event.FLOW_ENDED)
@@ -556,9 +655,12 @@ class ContactSession:
         except LinkDown:
             return
         live = {leg.leg_id: leg for leg in legs}
-        for line in (self.customer, self.agent, self.dial):
+        destination = self.transfer.destination if self.transfer is not None else None
+        for line in (self.customer, self.agent, self.dial, destination):
             if line is not None and line.is_newborn():
                 live.setdefault(line.leg_id, LiveLeg(leg_id=line.leg_id, place=None, up=False))
+        if self.transfer is not None:
+            await self.transfer.compare(live)
         if self.contact.state is S.DIALLING:
             await self._compare_dial(live)
         if self.customer is not None and self.customer.leg_id not in live:
@@ -576,8 +678,8 @@ class ContactSession:
             await self._farewell_over(leg_id)
         for leg in live.values():
             if self.mailbox.owner(leg.leg_id) == self.id:
-                await self._performer.put_right(leg.leg_id, live=leg)
-        await self._performer.put_agent_right()
+                await self.performer.put_right(leg.leg_id, live=leg)
+        await self.performer.put_agent_right()
 
     async def _compare_dial(self, live: Mapping[LegId, LiveLeg]) -> None:
         """Go on where dialling was left; never by dialling again what may have rung."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from ivr.domain.callback import Callback, FailureReason
+from ivr.domain.callback import FailureReason
 from ivr.domain.errors import LinkDown, TelephonyError
+from ivr.domain.ids import E164
 from ivr.domain.leg import LegOutcome
 from ivr.domain.serving import Event
 from ivr.domain.site import Site
@@ -30,7 +31,7 @@ async def dial(session: ContactSession) -> None:
     if callback is None or session.agent_id is None:
         return
     denial = site.policy.check(callback.number)
-    to = _route(site, callback)
+    to = route(site, callback.number)
     if denial is not None:
         note = Note("dial_forbidden", {"reason": denial.value})
         await session.advance(Event.ATTEMPT_FAILED, note, failure=FailureReason.FORBIDDEN)
@@ -70,11 +71,11 @@ async def dial(session: ContactSession) -> None:
     world.failpoint("after_originate")
 
 
-def _route(site: Site, callback: Callback) -> ToEndpoint | ToNumber | None:
+def route(site: Site, number: E164) -> ToEndpoint | ToNumber | None:
     """A caller account of the site is rung directly, every other number through the trunk."""
     for account in site.callers:
-        if account.number == callback.number:
+        if account.number == number:
             return ToEndpoint(endpoint=account.endpoint)
     if site.trunks:
-        return ToNumber(number=callback.number, trunk=site.trunks[0].id)
+        return ToNumber(number=number, trunk=site.trunks[0].id)
     return None

@@ -47,6 +47,8 @@ def ending_of(contact: Contact, event: Event, failure: FailureReason | None) -> 
     if failure is not None:
         return Ending(_FAILURE_REASONS[failure], CallbackResult.FAILED, failure)
     reason = _REASONS.get(event, DisconnectReason.OTHER)
+    if event is Event.AGENT_HUNG_UP and contact.agent_id is None:
+        reason = DisconnectReason.THIRD_PARTY_DISCONNECT  # a phone number that was brought in
     if contact.state is ContactState.CONNECTED:
         return Ending(reason, CallbackResult.COMPLETED)
     match event:

@@ -27,6 +27,7 @@ from ivr.flow.effects import (
     Digits,
     EnterQueue,
     FindFlow,
+    HoldPrevious,
     Interrupted,
     IsOpen,
     Metric,
@@ -36,6 +37,7 @@ from ivr.flow.effects import (
     ParseNumber,
     Play,
     PlayLoop,
+    PreviousOnHold,
     QueueEntry,
     QueueRef,
     ReadContext,
@@ -80,6 +82,7 @@ class FlowEnd(Enum):
     OVER = "over"  # nothing follows; a whisper is done
     DISCONNECT = "disconnect"  # the flow hangs its participant up
     QUEUED = "queued"  # the contact is in a queue now
+    TO_AGENT = "to_agent"  # the quick connect's agent is to be called
     REORDER = "reorder"  # the queue is full and the flow had no branch for it
     GONE = "gone"  # the leg hung up or was moved away
     BROKEN = "broken"  # the flow went round and round
@@ -165,6 +168,8 @@ class FlowRun:
                 return FlowEnd.DISCONNECT
             case Ending.QUEUED:
                 return FlowEnd.QUEUED
+            case Ending.TO_AGENT:
+                return FlowEnd.TO_AGENT
             case Ending.FAULTED:
                 return FlowEnd.BROKEN
             case Ending.ENDED:
@@ -248,6 +253,9 @@ class FlowRun:
                 return context_of(await self._contact(), self._world.site.now)
             case IsOpen(hours):
                 return await self._is_open(hours)
+            case HoldPrevious(who):
+                # While a transfer flow runs its customer is on hold, and only then.
+                return who is PreviousOnHold.CUSTOMER and (await self._contact()).is_transfer
             case ReadMetric(metric, target):
                 return await self._metric(metric, target)
             case FindFlow(ref):

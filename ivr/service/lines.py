@@ -80,11 +80,14 @@ class Farewell:
     """An agent's leg that is no longer part of the contact, and what the agent is after it.
 
     Attributes:
+        agent_id: The agent; none for a phone number that was brought in.
+        contact_id: The contact that holds the agent.
         sound: What the agent is told before the leg ends, if anything.
         then: The agent's activity once the leg is gone; none if that is settled already.
     """
 
     line: Line
-    agent_id: AgentId
+    agent_id: AgentId | None
+    contact_id: ContactId
     sound: str | None = None
     then: AgentActivity | None = None

@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import dataclass, field
 
 from ivr.domain.ids import AgentId, ContactId, LegId
+from ivr.domain.quick_connect import QuickConnect
+from ivr.domain.transfer import Verb
 from ivr.ports.telephony import LegEvent, Participant
 from ivr.service.flow_runner import Played
 from ivr.service.lines import contact_named_by
@@ -29,8 +31,9 @@ class ProgramEnded:
 
 @dataclass(frozen=True, slots=True)
 class OfferWon:
-    """Routing reserved this agent; ``number`` counts the contact's offers."""
+    """Routing reserved this agent for a contact; ``number`` counts its offers."""
 
+    contact_id: ContactId
     agent_id: AgentId
     number: int
 
@@ -43,11 +46,44 @@ class StopRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class TransferAsked:
+    """The contact's agent asks for a quick connect; a refusal is the answer's exception.
+
+    Attributes:
+        hold: Whether the customer is put on hold.
+        key: Of the request; the same request is carried out once.
+    """
+
+    quick_connect: QuickConnect
+    hold: bool
+    key: str | None
+    answer: asyncio.Future[None]
+
+
+@dataclass(frozen=True, slots=True)
+class VerbAsked:
+    """The contact's agent uses a verb of a quick connect; a refusal is the answer's exception."""
+
+    verb: Verb
+    key: str | None
+    answer: asyncio.Future[None]
+
+
+@dataclass(frozen=True, slots=True)
 class Doubted:
     """Events may have been missed: compare with the switch."""
 
 
-Message = LegEvent | Arrived | ProgramEnded | OfferWon | StopRequested | Doubted
+Message = (
+    LegEvent
+    | Arrived
+    | ProgramEnded
+    | OfferWon
+    | StopRequested
+    | TransferAsked
+    | VerbAsked
+    | Doubted
+)
 
 
 @dataclass(slots=True)
@@ -63,6 +99,7 @@ class Mailbox:
     def __init__(self) -> None:
         self._inboxes: dict[ContactId, Inbox] = {}
         self._contact_of: dict[LegId, ContactId] = {}
+        self._lent: dict[ContactId, ContactId] = {}
 
     def open(self, contact_id: ContactId) -> Inbox:
         """Give a contact an inbox; it must have none."""
@@ -70,9 +107,21 @@ class Mailbox:
         self._inboxes[contact_id] = inbox
         return inbox
 
-    def close(self, contact_id: ContactId) -> None:
-        """Take the inbox away; later messages find nobody."""
+    def lend(self, contact_id: ContactId, to: ContactId) -> None:
+        """Have another contact's session handle the messages of this one."""
+        self._inboxes[contact_id] = self._inboxes[to]
+        self._lent[contact_id] = to
+
+    def take_back(self, contact_id: ContactId) -> None:
+        """End a loan; the contact has no inbox then."""
         self._inboxes.pop(contact_id, None)
+        self._lent.pop(contact_id, None)
+
+    def close(self, contact_id: ContactId) -> None:
+        """Take the inbox away, also from contacts it was lent to; later messages find nobody."""
+        self._inboxes.pop(contact_id, None)
+        for lent in [each for each, to in self._lent.items() if to == contact_id]:
+            self.take_back(lent)
         gone = [leg for leg, owner in self._contact_of.items() if owner == contact_id]
         for leg in gone:
             del self._contact_of[leg]
@@ -90,9 +139,13 @@ class Mailbox:
         """Whether somebody handles this contact's messages."""
         return contact_id in self._inboxes
 
+    def is_lent(self, contact_id: ContactId) -> bool:
+        """Whether another contact's session handles its messages."""
+        return contact_id in self._lent
+
     def open_ids(self) -> tuple[ContactId, ...]:
-        """Contacts that have an inbox."""
-        return tuple(self._inboxes)
+        """Contacts that have an inbox of their own."""
+        return tuple(each for each in self._inboxes if each not in self._lent)
 
     def post(self, contact_id: ContactId, message: Message) -> bool:
         """Put a message into a contact's inbox; whether it has one."""

@@ -10,9 +10,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ivr.domain.agent import BUSY_ACTIVITIES, AgentActivity
-from ivr.domain.contact import ContactState
+from ivr.domain.contact import Contact, ContactState
 from ivr.domain.errors import LegGone, LinkDown, TelephonyError
-from ivr.domain.ids import AgentId, LegId
+from ivr.domain.ids import AgentId, ContactId, LegId
 from ivr.domain.leg import LegOutcome
 from ivr.domain.serving import Command, Event
 from ivr.flow.effects import Hook
@@ -101,9 +101,9 @@ class Performer:
             case C.CANCEL_DIAL:
                 await self._cancel_dial()
             case C.HANG_UP_AGENT:
-                await self._dismiss_agent(None)
+                await self.dismiss_agent(None)
             case C.TELL_AGENT:
-                await self._dismiss_agent(self._news())
+                await self.dismiss_agent(self._news())
             case C.AGENT_IS_FREE:
                 await self._after_leg(AgentActivity.IDLE)
             case C.AGENT_MISSED:
@@ -158,7 +158,7 @@ class Performer:
 
     async def _join(self) -> None:
         s = self._s
-        place = room(s.id)
+        place = room(s.contact.talks_in)
         await asyncio.gather(self._send(s.agent, place), self._send(s.customer, place))
         await self._agent_becomes(AgentActivity.ON_CONTACT)
 
@@ -191,13 +191,33 @@ class Performer:
             return "customer-gone"
         return _TELLS.get(s.last_outcome, "call-failed")
 
-    async def _dismiss_agent(self, sound: str | None) -> None:
+    async def dismiss_agent(self, sound: str | None) -> None:
         """Take the agent's leg out of the contact; it is told something first, if anything."""
         s, line = self._s, self._s.agent
-        if line is None or s.agent_id is None:
-            return
         s.agent = None
-        s.farewells[line.leg_id] = Farewell(line, s.agent_id, sound)
+        if line is not None:
+            await self.dismiss(line, s.agent_id, sound, of=s.id)
+
+    async def dismiss(
+        self,
+        line: Line,
+        agent_id: AgentId | None,
+        sound: str | None,
+        *,
+        of: ContactId,
+        then: AgentActivity | None = None,
+    ) -> None:
+        """End a leg that is no longer part of its contact; it is told something first, if anything.
+
+        Args:
+            line: The leg.
+            agent_id: Whose it is.
+            sound: Name of what is said to it.
+            of: The contact that holds the agent.
+            then: What the agent does once the leg is gone; none if that is settled otherwise.
+        """
+        s = self._s
+        s.farewells[line.leg_id] = Farewell(line, agent_id, of, sound, then)
         if sound is None:
             line.let_go()
             await s.world.switch.hang_up(line.leg_id)
@@ -229,35 +249,55 @@ class Performer:
         elif s.agent_id is not None:
             await self.settle(s.agent_id, activity)
 
+    def play(self, line: Line, flow: PinnedFlow, contact: Contact) -> None:
+        """Play a flow of this contact to a leg in hand; after a crash it begins again."""
+        self._s.start(line, self._play(line, flow, contact))
+
+    async def _play(self, line: Line, flow: PinnedFlow, contact: Contact) -> Played:
+        if line.participant is None:
+            return Played(FlowEnd.GONE)
+        run = FlowRun(self._s.world, contact, line.participant, keep_position=False)
+        return await run.play(flow)
+
     async def _agent_becomes(self, activity: AgentActivity) -> None:
         if self._s.agent_id is not None:
             await self.settle(self._s.agent_id, activity)
 
-    async def settle(self, agent_id: AgentId, activity: AgentActivity) -> None:
-        """Change an agent's activity if they still hold this contact."""
+    async def settle(
+        self, agent_id: AgentId, activity: AgentActivity, *, of: ContactId | None = None
+    ) -> None:
+        """Change an agent's activity if they still hold this contact, or the one named."""
         s = self._s
-        await s.world.store.move_agent(agent_id, s.id, activity, now=s.now())
+        await s.world.store.move_agent(agent_id, of or s.id, activity, now=s.now())
         if activity is AgentActivity.IDLE:
             s.world.router.ring()
 
     async def _wrap_up(self) -> None:
+        if self._s.agent_id is not None:
+            await self.wrap_up(self._s.agent_id, self._s.id)
+
+    async def wrap_up(self, agent_id: AgentId, contact_id: ContactId) -> None:
+        """Give an agent after-contact work for this contact, or free them where there is none."""
         s = self._s
-        if s.agent_id is None:
-            return
-        limit = s.world.site.now.agent(s.agent_id).acw_limit
+        limit = s.world.site.now.agent(agent_id).acw_limit
         if limit is None:
-            await self._after_leg(AgentActivity.IDLE)
+            farewells = (f for f in s.farewells.values() if f.agent_id == agent_id)
+            farewell = next(farewells, None)
+            if farewell is not None:
+                farewell.then = AgentActivity.IDLE
+            else:
+                await self.settle(agent_id, AgentActivity.IDLE, of=contact_id)
             return
         now = s.now()
         await s.world.store.move_agent(
-            s.agent_id,
-            s.id,
+            agent_id,
+            contact_id,
             AgentActivity.AFTER_CONTACT_WORK,
             now=now,
             acw_until=now + limit if limit > timedelta(0) else None,
         )
         await s.world.store.change_contact(
-            s.id, {"acw_started_at": now}, Note("acw_started"), now=now
+            contact_id, {"acw_started_at": now}, Note("acw_started"), now=now
         )
         s.world.timers.ring()
 
@@ -271,6 +311,8 @@ class Performer:
             s.start(line, self._say(line.participant, farewell.sound))
         elif farewell is not None:
             await self._send(line, END)
+        elif s.transfer is not None:
+            await s.transfer.serve(line)
         elif line is s.customer:
             await self._serve_customer(line)
         else:
@@ -280,16 +322,16 @@ class Performer:
         s = self._s
         match s.contact.state:
             case S.CONNECTED:
-                await self._send(line, room(s.id))
+                await self._send(line, room(s.contact.talks_in))
             case S.ENDED:
                 await self._send(line, s.exit)
             case S.CUSTOMER_WHISPER:
-                flow = self._hook(Hook.CUSTOMER_WHISPER, FlowKind.CUSTOMER_WHISPER)
-                self._whisper(line, flow)
+                flow = self.hook(Hook.CUSTOMER_WHISPER, FlowKind.CUSTOMER_WHISPER, s.contact)
+                self.whisper(line, flow, s.contact)
             case S.OUTBOUND_WHISPER:
                 queue = s.world.site.now.queue(s.contact.queue_id) if s.contact.queue_id else None
                 name = queue.outbound_whisper if queue else None
-                self._whisper(line, s.world.site.chosen(FlowKind.OUTBOUND_WHISPER, name))
+                self.whisper(line, s.world.site.chosen(FlowKind.OUTBOUND_WHISPER, name), s.contact)
             case _ if s.contact.position is not None:
                 await self._resume_flow(line, ResumePoint.from_json(s.contact.position))
             case _:
@@ -299,29 +341,31 @@ class Performer:
         s = self._s
         match s.contact.state:
             case S.AGENT_WHISPER:
-                self._whisper(line, self._hook(Hook.AGENT_WHISPER, FlowKind.AGENT_WHISPER))
+                flow = self.hook(Hook.AGENT_WHISPER, FlowKind.AGENT_WHISPER, s.contact)
+                self.whisper(line, flow, s.contact)
             case S.CUSTOMER_WHISPER:
                 await self._send(line, QUIET)
             case S.DIALLING | S.OUTBOUND_WHISPER:
                 await self._send(line, RINGBACK)
             case S.CONNECTED:
-                await self._send(line, room(s.id))
+                await self._send(line, room(s.contact.talks_in))
             case _:
                 await self._send(line, END)
 
-    def _hook(self, hook: Hook, kind: FlowKind) -> PinnedFlow | None:
+    def hook(self, hook: Hook, kind: FlowKind, contact: Contact) -> PinnedFlow | None:
         """The flow of a hook: the contact's, else the default; none if it is switched off."""
-        name = self._s.contact.hooks.get(hook.value)
+        name = contact.hooks.get(hook.value)
         return None if name == "" else self._s.world.site.chosen(kind, name)
 
-    def _whisper(self, line: Line, flow: PinnedFlow | None) -> None:
-        self._s.start(line, self._run_whisper(line, flow))
+    def whisper(self, line: Line, flow: PinnedFlow | None, contact: Contact) -> None:
+        """Play a whisper of this contact to a leg in hand, for as long as a whisper may last."""
+        self._s.start(line, self._run_whisper(line, flow, contact))
 
-    async def _run_whisper(self, line: Line, flow: PinnedFlow | None) -> Played:
+    async def _run_whisper(self, line: Line, flow: PinnedFlow | None, contact: Contact) -> Played:
         participant = line.participant
         if flow is None or participant is None:
             return Played(FlowEnd.OVER)
-        run = FlowRun(self._s.world, self._s.contact, participant, keep_position=False)
+        run = FlowRun(self._s.world, contact, participant, keep_position=False)
         try:
             async with asyncio.timeout(MAX_WHISPER.total_seconds()):
                 return await run.play(flow)
@@ -362,7 +406,10 @@ class Performer:
         """Send a leg that is not where its role and the contact's state want it to its place."""
         s = self._s
         farewell = s.farewells.get(leg_id)
-        if s.customer is not None and s.customer.leg_id == leg_id:
+        part = s.transfer.line_of(leg_id) if s.transfer is not None else None
+        if s.transfer is not None and part is not None:
+            line, place = part, s.transfer.place_of(s.transfer.party_of(part))
+        elif s.customer is not None and s.customer.leg_id == leg_id:
             line, place = s.customer, self._customer_place()
         elif s.agent is not None and s.agent.leg_id == leg_id:
             line, place = s.agent, self._agent_place()
@@ -394,12 +441,13 @@ class Performer:
                 await self.settle(agent.agent_id, activity)
 
     def _customer_place(self) -> Place:
-        return room(self._s.id) if self._s.contact.state is S.CONNECTED else PROGRAM
+        contact = self._s.contact
+        return room(contact.talks_in) if contact.state is S.CONNECTED else PROGRAM
 
     def _agent_place(self) -> Place:
         match self._s.contact.state:
             case S.CONNECTED:
-                return room(self._s.id)
+                return room(self._s.contact.talks_in)
             case S.CUSTOMER_WHISPER:
                 return QUIET
             case S.DIALLING | S.OUTBOUND_WHISPER:

@@ -49,8 +49,16 @@ async def reconcile(world: World, mailbox: Mailbox, start: Callable[[Contact], N
             await world.store.set_agent_reachable(
                 agent.id, reachable=agent.endpoint in reachable, now=now
             )
+    transfers = await world.store.open_transfers()
+    driven = {transfer.contact_id for transfer in transfers}
+    for transfer in transfers:
+        source = await world.store.contact(transfer.source_id)
+        if source is not None and not mailbox.is_open(source.id):
+            start(source)  # it may have ended, with its customer on the way to somebody
+            mailbox.lend(transfer.contact_id, source.id)
     for contact in await world.store.open_contacts():
-        if not mailbox.is_open(contact.id) and is_on_a_line(contact):
+        is_free = contact.id not in driven and not mailbox.is_open(contact.id)
+        if is_free and is_on_a_line(contact):
             start(contact)
     for contact_id in mailbox.open_ids():
         mailbox.post(contact_id, Doubted())

@@ -86,6 +86,9 @@ def _agent(contact: Contact, site: Site) -> Mapping[str, Any] | None:
         "AgentInteractionDuration": _seconds(
             contact.connected_to_agent_at, contact.disconnected_at
         ),
+        "NumberOfHolds": contact.holds,
+        "CustomerHoldDuration": round(contact.held.total_seconds()),
+        "LongestHoldDuration": round(contact.longest_hold.total_seconds()),
         "AfterContactWorkStartTimestamp": _time(contact.acw_started_at),
         "AfterContactWorkEndTimestamp": _time(contact.acw_ended_at),
         "AfterContactWorkDuration": _seconds(contact.acw_started_at, contact.acw_ended_at),

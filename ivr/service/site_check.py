@@ -14,6 +14,7 @@ import yaml
 
 from ivr.domain.agent import StatusKind
 from ivr.domain.callback import MAX_RETRIES
+from ivr.domain.site import DEFAULT_STATUSES
 from ivr.flow.document import load_flow
 from ivr.flow.errors import InvalidFlow
 from ivr.flow.kinds import FlowKind
@@ -26,12 +27,14 @@ from ivr.ports.speech import Ssml as SpokenSsml
 from ivr.service.site_documents import (
     KINDS,
     FlowDocumentEntry,
+    Named,
     SiteDocument,
     id_of,
     label_of,
     names_of,
     read_document,
 )
+from ivr.service.site_values import policy_of
 
 SITE_FILE = "site.yaml"
 FLOWS_FOLDER = "flows"
@@ -132,7 +135,13 @@ def _read_yaml(path: Path, checked: CheckedSite) -> Any:
 
 def check_document(document: SiteDocument, where: Where) -> list[str]:
     """What is wrong among the objects of a site: twins, and names that nothing has."""
-    return [*_twins(document, where), *_twin_accounts(document), *_dangling(document, where)]
+    names = _Names(document)
+    return [
+        *_twins(document, where),
+        *_twin_accounts(document),
+        *_dangling(document, names, where),
+        *_wrong_quick_connects(document, names, where),
+    ]
 
 
 def _twins(document: SiteDocument, where: Where) -> Iterator[str]:
@@ -147,6 +156,11 @@ def _twins(document: SiteDocument, where: Where) -> Iterator[str]:
         listed = [each.queue for each in profile.queues]
         for name in sorted({name for name in listed if listed.count(name) > 1}):
             yield f"{where('routing_profiles', index, profile)}.queues: {name!r} is there twice"
+    ids = {n: each.known_as() for each in document.quick_connects for n in names_of([each])}
+    for index, queue in enumerate(document.queues):
+        listed = [ids.get(name, name) for name in queue.quick_connects]
+        for name in sorted({name for name in listed if listed.count(name) > 1}):
+            yield f"{where('queues', index, queue)}.quick_connects: {name!r} is there twice"
 
 
 def _twin_accounts(document: SiteDocument) -> Iterator[str]:
@@ -170,47 +184,85 @@ def _twin_accounts(document: SiteDocument) -> Iterator[str]:
             yield f"{SITE_FILE}: the number of caller {caller.name!r} is {other} too"
 
 
-def _dangling(document: SiteDocument, where: Where) -> Iterator[str]:
-    names = {
-        kind: set(names_of(getattr(document, KINDS[kind][0])))
-        for kind in ("hours", "queue", "profile", "flow")
-    }
-    kinds = {name: flow.kind for flow in document.flows for name in (flow.name, flow.known_as())}
+class _Names:
+    """Every way of naming the objects of a site."""
+
+    def __init__(self, document: SiteDocument) -> None:
+        self._names = {
+            kind: set(names_of(getattr(document, plural)))
+            for kind, (plural, model) in KINDS.items()
+            if issubclass(model, Named)
+        }
+        self._flow_kinds = {name: flow.kind for flow in document.flows for name in names_of([flow])}
+
+    def expect(self, place: str, kind: str, name: str | None) -> Iterator[str]:
+        """The fault if there is no such object."""
+        if name is not None and name not in self._names[kind]:
+            yield f"{place}: there is no {kind.replace('_', ' ')} {name!r}"
+
+    def expect_flow(self, place: str, name: str | None, kind: FlowKind) -> Iterator[str]:
+        """The fault if there is no such flow, or if it is of another kind."""
+        yield from self.expect(place, "flow", name)
+        found = self._flow_kinds.get(name or "", kind)
+        if found is not kind:
+            yield f"{place}: flow {name!r} is a {found.value}, not a {kind.value}"
+
+
+def _dangling(document: SiteDocument, names: _Names, where: Where) -> Iterator[str]:
     numbers = {number.number for number in document.numbers}
-
-    def expect(place: str, kind: str, name: str | None) -> Iterator[str]:
-        if name is not None and name not in names[kind]:
-            yield f"{place}: there is no {kind} {name!r}"
-
-    def expect_flow(place: str, name: str | None, kind: FlowKind) -> Iterator[str]:
-        yield from expect(place, "flow", name)
-        if name in kinds and kinds[name] is not kind:
-            yield f"{place}: flow {name!r} is a {kinds[name].value}, not a {kind.value}"
-
     for i, number in enumerate(document.numbers):
         place = where("numbers", i, number)
-        yield from expect_flow(f"{place}.flow", number.flow, FlowKind.CONTACT_FLOW)
+        yield from names.expect_flow(f"{place}.flow", number.flow, FlowKind.CONTACT_FLOW)
     for i, queue in enumerate(document.queues):
         place = where("queues", i, queue)
-        yield from expect(f"{place}.hours", "hours", queue.hours)
-        yield from expect_flow(
+        yield from names.expect(f"{place}.hours", "hours", queue.hours)
+        yield from names.expect_flow(
             f"{place}.outbound_whisper", queue.outbound_whisper, FlowKind.OUTBOUND_WHISPER
         )
         if queue.caller_id is not None and queue.caller_id not in numbers:
             yield f"{place}.caller_id: must be a number of the site"
+        for j, name in enumerate(queue.quick_connects):
+            yield from names.expect(f"{place}.quick_connects[{j}]", "quick_connect", name)
     for i, profile in enumerate(document.routing_profiles):
         place = where("routing_profiles", i, profile)
         for j, each in enumerate(profile.queues):
-            yield from expect(f"{place}.queues[{j}].queue", "queue", each.queue)
+            yield from names.expect(f"{place}.queues[{j}].queue", "queue", each.queue)
     for i, agent in enumerate(document.agents):
         place = where("agents", i, agent)
-        yield from expect(f"{place}.routing_profile", "profile", agent.routing_profile)
+        yield from names.expect(f"{place}.routing_profile", "profile", agent.routing_profile)
     for i, trunk in enumerate(document.trunks):
         if trunk.username is None and not trunk.identify:
             yield f"{where('trunks', i, trunk)}: needs `identify` addresses or a `username`"
     routable = [s for s in document.statuses if s.kind is StatusKind.ROUTABLE]
     if document.statuses and not routable:
         yield f"{SITE_FILE}: statuses: none is routable"
+
+
+def _wrong_quick_connects(document: SiteDocument, names: _Names, where: Where) -> Iterator[str]:
+    policy = policy_of(document)
+    statuses = document.statuses or DEFAULT_STATUSES
+    codes = {status.code: f"status {status.name!r}" for status in statuses if status.code}
+    for i, each in enumerate(document.quick_connects):
+        place = where("quick_connects", i, each)
+        yield from names.expect(f"{place}.agent", "agent", each.agent)
+        yield from names.expect(f"{place}.queue", "queue", each.queue)
+        if each.number is not None and (denial := policy.check(each.number)) is not None:
+            yield f"{place}.number: the site may not call it ({denial.value})"
+        match (each.agent, each.queue, each.number):
+            case (str(), None, None):
+                yield from names.expect_flow(f"{place}.flow", each.flow, FlowKind.AGENT_TRANSFER)
+            case (None, str(), None):
+                yield from names.expect_flow(f"{place}.flow", each.flow, FlowKind.QUEUE_TRANSFER)
+            case (None, None, str()):
+                if each.flow is not None:
+                    yield f"{place}.flow: a number has no transfer flow"
+            case _:
+                yield f"{place}: needs exactly one of `agent`, `queue` and `number`"
+                yield from names.expect(f"{place}.flow", "flow", each.flow)
+        if each.code is not None:
+            user = f"quick connect {each.name!r}"
+            if (other := codes.setdefault(each.code, user)) != user:
+                yield f"{place}.code: {each.code} is that of {other}"
 
 
 def _check_flow(

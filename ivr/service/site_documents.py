@@ -100,6 +100,7 @@ Name = Annotated[str, Field(min_length=1, max_length=127), AfterValidator(_print
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=LONGEST_ID)]
 Region = Annotated[str, AfterValidator(_region)]
 Seconds = Annotated[int, Field(ge=0)]
+FeatureCode = Annotated[str, Field(pattern=r"^\*[0-9]{1,3}$")]
 
 
 class Document(BaseModel):
@@ -166,6 +167,7 @@ class QueueDocument(Named):
     also_retry: tuple[RetryDocument, ...] = ()
     one_callback_per_number: bool = True
     calling_window: bool = True
+    quick_connects: tuple[Name, ...] = ()
 
 
 class ProfileQueueDocument(Document):
@@ -197,7 +199,17 @@ class StatusDocument(Document):
 
     name: Name
     kind: StatusKind
-    code: Annotated[str, Field(pattern=r"^\*\d{1,3}$")] | None = None
+    code: FeatureCode | None = None
+
+
+class QuickConnectDocument(Named):
+    """A saved destination: exactly one of agent, queue and number; a number has no flow."""
+
+    agent: Name | None = None
+    queue: Name | None = None
+    number: PhoneNumber | None = None
+    flow: Name | None = None
+    code: FeatureCode | None = None
 
 
 class CallerDocument(Named):
@@ -264,6 +276,7 @@ class SiteDocument(Document):
     routing_profiles: tuple[ProfileDocument, ...] = ()
     agents: tuple[AgentDocument, ...] = ()
     statuses: tuple[StatusDocument, ...] = ()
+    quick_connects: tuple[QuickConnectDocument, ...] = ()
     callers: tuple[CallerDocument, ...] = ()
     trunks: tuple[TrunkDocument, ...] = ()
     flows: tuple[FlowDocumentEntry, ...] = ()
@@ -276,6 +289,7 @@ KINDS: Mapping[str, tuple[str, type[Document]]] = {
     "profile": ("routing_profiles", ProfileDocument),
     "agent": ("agents", AgentDocument),
     "status": ("statuses", StatusDocument),
+    "quick_connect": ("quick_connects", QuickConnectDocument),
     "caller": ("callers", CallerDocument),
     "trunk": ("trunks", TrunkDocument),
     "flow": ("flows", FlowDocumentEntry),

@@ -11,6 +11,7 @@ from ivr.domain.hours import HoursOfOperation
 from ivr.domain.ids import E164, AgentId, Endpoint, FlowId, HoursId, QueueId, RoutingProfileId
 from ivr.domain.leg import LegOutcome
 from ivr.domain.phone_number import NumberPolicy
+from ivr.domain.quick_connect import QuickConnect, QuickConnectId, QuickConnectKind
 from ivr.domain.routing_profile import ProfileQueue, RoutingProfile
 from ivr.domain.site import (
     DEFAULT_STATUSES,
@@ -24,7 +25,14 @@ from ivr.domain.site import (
     Site,
     Trunk,
 )
-from ivr.service.site_documents import WEEKDAYS, AgentDocument, Named, QueueDocument, SiteDocument
+from ivr.service.site_documents import (
+    WEEKDAYS,
+    AgentDocument,
+    Named,
+    QueueDocument,
+    QuickConnectDocument,
+    SiteDocument,
+)
 
 
 def site_of(document: SiteDocument, flows: Mapping[str, tuple[int, str]]) -> Site:
@@ -48,22 +56,16 @@ def site_of(document: SiteDocument, flows: Mapping[str, tuple[int, str]]) -> Sit
         )
         for c in document.callers
     )
-    policy = NumberPolicy(
-        allowed_regions=frozenset(head.allowed_regions),
-        denied_prefixes=head.denied_prefixes,
-        own_numbers=frozenset(n.number for n in numbers),
-        account_numbers=frozenset(c.number for c in callers),
-        served_regions=frozenset({head.country, *head.allowed_regions} - {"001"}),
-        **({} if head.allowed_types is None else {"allowed_types": frozenset(head.allowed_types)}),
-    )
+    agent_ids = _ids(document.agents, AgentId)
+    quick_connect_ids = _ids(document.quick_connects, QuickConnectId)
     return Site(
         name=head.name,
         country=head.country,
         language=head.language,
         time_zone=head.time_zone,
-        policy=policy,
+        policy=policy_of(document),
         numbers=numbers,
-        queues=tuple(_queue(q, queue_ids, hours_ids) for q in document.queues),
+        queues=tuple(_queue(q, queue_ids, hours_ids, quick_connect_ids) for q in document.queues),
         hours=tuple(
             Hours(
                 id=hours_ids[h.name],
@@ -118,6 +120,9 @@ def site_of(document: SiteDocument, flows: Mapping[str, tuple[int, str]]) -> Sit
             )
             for f in document.flows
         ),
+        quick_connects=tuple(
+            _quick_connect(q, agent_ids, queue_ids) for q in document.quick_connects
+        ),
         callback_attempts_are=head.callback_attempts_are,
         min_retry_delay=timedelta(seconds=head.min_retry_delay_seconds),
         ring_agent=timedelta(seconds=head.ring_agent_seconds),
@@ -129,7 +134,20 @@ def site_of(document: SiteDocument, flows: Mapping[str, tuple[int, str]]) -> Sit
     )
 
 
-T = TypeVar("T", QueueId, HoursId, RoutingProfileId)
+def policy_of(document: SiteDocument) -> NumberPolicy:
+    """Whom a site may call; nothing that the document names need exist."""
+    head = document.site
+    return NumberPolicy(
+        allowed_regions=frozenset(head.allowed_regions),
+        denied_prefixes=head.denied_prefixes,
+        own_numbers=frozenset(E164(n.number) for n in document.numbers),
+        account_numbers=frozenset(E164(c.number) for c in document.callers),
+        served_regions=frozenset({head.country, *head.allowed_regions} - {"001"}),
+        **({} if head.allowed_types is None else {"allowed_types": frozenset(head.allowed_types)}),
+    )
+
+
+T = TypeVar("T", QueueId, HoursId, RoutingProfileId, AgentId, QuickConnectId)
 
 
 def _ids(named: Iterable[Named], kind: Callable[[str], T]) -> dict[str, T]:
@@ -145,7 +163,10 @@ def _weekly(week: Mapping[Any, tuple[tuple[time, time], ...]]) -> dict[int, Any]
 
 
 def _queue(
-    queue: QueueDocument, queue_ids: Mapping[str, QueueId], hours_ids: Mapping[str, HoursId]
+    queue: QueueDocument,
+    queue_ids: Mapping[str, QueueId],
+    hours_ids: Mapping[str, HoursId],
+    quick_connect_ids: Mapping[str, QuickConnectId],
 ) -> Queue:
     retry = {
         LegOutcome(r.outcome): None
@@ -166,6 +187,28 @@ def _queue(
         retry=RetryPolicy(retry),
         one_callback_per_number=queue.one_callback_per_number,
         window=queue.calling_window,
+        quick_connects=tuple(quick_connect_ids[name] for name in queue.quick_connects),
+    )
+
+
+def _quick_connect(
+    each: QuickConnectDocument, agent_ids: Mapping[str, AgentId], queue_ids: Mapping[str, QueueId]
+) -> QuickConnect:
+    if each.agent:
+        kind = QuickConnectKind.AGENT
+    elif each.queue:
+        kind = QuickConnectKind.QUEUE
+    else:
+        kind = QuickConnectKind.NUMBER
+    return QuickConnect(
+        id=QuickConnectId(each.known_as()),
+        name=each.name,
+        kind=kind,
+        agent_id=agent_ids[each.agent] if each.agent else None,
+        queue_id=queue_ids[each.queue] if each.queue else None,
+        number=E164(each.number) if each.number else None,
+        flow=each.flow,
+        code=each.code,
     )
 
 

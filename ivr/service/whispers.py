@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import ValidationError
 
 from ivr.domain.contact import Contact
@@ -27,7 +29,23 @@ async def prepare_whispers(world: World, contact: Contact) -> None:
         flows.append(world.site.chosen(FlowKind.OUTBOUND_WHISPER, name))
     else:
         flows.append(_of_hook(world, contact, Hook.CUSTOMER_WHISPER, FlowKind.CUSTOMER_WHISPER))
-    context = context_of(contact, site)
+    await _prepare(world, contact, flows)
+
+
+async def prepare_transfer_whispers(world: World, contact: Contact) -> None:
+    """Render what both agents of a quick connect will hear; the contact is the destination's."""
+    await _prepare(
+        world,
+        contact,
+        [
+            _of_hook(world, contact, Hook.AGENT_WHISPER, FlowKind.AGENT_WHISPER),
+            _of_hook(world, contact, Hook.CUSTOMER_WHISPER, FlowKind.CUSTOMER_WHISPER),
+        ],
+    )
+
+
+async def _prepare(world: World, contact: Contact, flows: Sequence[PinnedFlow | None]) -> None:
+    context = context_of(contact, world.site.now)
     voice = world.speech.voice_named(contact.voice) if contact.voice else None
     voice = voice or Voice(language=contact.language)
     for flow in flows:

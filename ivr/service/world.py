@@ -116,6 +116,9 @@ _NAMED_DEFAULTS = {
     FlowKind.AGENT_WHISPER: "Default agent whisper",
     FlowKind.CUSTOMER_WHISPER: "Default customer whisper",
     FlowKind.OUTBOUND_WHISPER: "Default outbound",
+    FlowKind.AGENT_HOLD: "Default agent hold",
+    FlowKind.AGENT_TRANSFER: "Default agent transfer",
+    FlowKind.QUEUE_TRANSFER: "Default queue transfer",
 }
 """A site's own flow of this name takes the place of the default of that kind (Amazon Connect)."""
 

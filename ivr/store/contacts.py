@@ -133,12 +133,22 @@ def enqueue(
     max_contacts: int | None,
     now: datetime,
 ) -> Enqueued:
-    """Put a call that is in a flow into a queue, unless the queue is full."""
-    if existing(connection, contact_id).state is not ContactState.IN_FLOW:
+    """Put a call that is in a flow into a queue, unless the queue is full.
+
+    It waits from now on; a quick connect keeps its place.
+    """
+    contact = existing(connection, contact_id)
+    if contact.state is not ContactState.IN_FLOW:
         return Enqueued.MOVED_ON
     if max_contacts is not None and occupancy(connection, queue_id) >= max_contacts:
         return Enqueued.FULL
-    entry = {"queue_id": queue_id, "place_at": now, "enqueued_at": now, "dequeued_at": None}
+    place_at = contact.place_at if contact.initiation is InitiationMethod.QUEUE_TRANSFER else now
+    entry = {
+        "queue_id": queue_id,
+        "place_at": place_at,
+        "enqueued_at": now,
+        "dequeued_at": None,
+    }
     move(connection, contact_id, (ContactState.IN_FLOW,), ContactState.QUEUED, entry, now=now)
     return Enqueued.ENTERED
 

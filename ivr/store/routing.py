@@ -48,7 +48,7 @@ _WAITING = (
 )
 _OFFER = (
     update(contacts)
-    .where(contacts.c.id == bindparam("contact"), contacts.c.state == ContactState.QUEUED)
+    .where(contacts.c.id == bindparam("contact"), contacts.c.state == bindparam("from_state"))
     .values(
         state=ContactState.OFFERED,
         agent_id=bindparam("agent"),
@@ -85,6 +85,7 @@ def claim(
     agent_id: AgentId,
     notes: Sequence[Note],
     *,
+    from_state: ContactState,
     now: datetime,
 ) -> int | None:
     """Reserve one agent for one contact, or change nothing.
@@ -94,7 +95,7 @@ def claim(
     """
     pair = {"contact": contact_id, "agent": agent_id}
     with connection.begin_nested() as both:
-        offer = connection.scalar(_OFFER, pair)
+        offer = connection.scalar(_OFFER, {**pair, "from_state": from_state})
         if offer is None:
             return None
         if connection.execute(_RESERVE, {**pair, "now": now}).rowcount == 0:

@@ -33,6 +33,7 @@ from ivr.domain.agent import AgentActivity, StatusKind
 from ivr.domain.callback import CallbackResult, FailureReason
 from ivr.domain.contact import ContactState, DisconnectReason, InitiationMethod
 from ivr.domain.leg import LegOutcome
+from ivr.domain.quick_connect import QuickConnectKind, TransferState
 from ivr.ports.store import TimerKind
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -102,8 +103,8 @@ class JsonObject(TypeDecorator[Mapping[str, Any]]):
         return None if value is None else dict(value)
 
 
-def _required(name: str, kind: Any) -> Column[Any]:
-    return Column(name, kind, nullable=False)
+def _required(name: str, kind: Any, of_older_rows: str | None = None) -> Column[Any]:
+    return Column(name, kind, nullable=False, server_default=of_older_rows)
 
 
 metadata = MetaData()
@@ -143,6 +144,11 @@ contacts = Table(
     _required("hooks", JsonObject),
     Column("callback_number", Text),
     Column("position", JsonObject),
+    Column("room_id", Text),
+    _required("holds", Integer, "0"),
+    _required("held", Duration, "0"),
+    _required("longest_hold", Duration, "0"),
+    Column("held_since", UtcTime),
     Index("contacts_by_state", "state"),
     Index("contacts_by_queue", "queue_id", "state"),
     Index("contacts_by_number", "customer_number", "state"),
@@ -226,6 +232,29 @@ agents = Table(
     _required("reachable", Boolean),
     Column("acw_until", UtcTime),
     UniqueConstraint("contact_id", name="agents_one_per_contact"),
+)
+
+_OPEN_TRANSFER = text("ended_at IS NULL")
+
+transfers = Table(
+    "transfers",
+    metadata,
+    Column("contact_id", Text, ForeignKey("contacts.id"), primary_key=True),
+    _required("source_id", Text),
+    _required("quick_connect_id", Text),
+    _required("kind", ByValue(QuickConnectKind)),
+    _required("state", ByValue(TransferState)),
+    _required("handed_over", Boolean),
+    _required("began_at", UtcTime),
+    Column("ended_at", UtcTime),
+    Index(
+        "transfers_one_open",
+        "source_id",
+        unique=True,
+        sqlite_where=_OPEN_TRANSFER,
+        postgresql_where=_OPEN_TRANSFER,
+    ),
+    Index("transfers_by_source", "source_id", "began_at"),
 )
 
 timers = Table(

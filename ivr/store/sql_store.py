@@ -20,11 +20,14 @@ from ivr.domain.contact import Contact, ContactState
 from ivr.domain.errors import StoreError
 from ivr.domain.ids import E164, AgentId, ContactId, LegId, QueueId
 from ivr.domain.leg import LegOutcome
+from ivr.domain.quick_connect import TransferState
+from ivr.domain.transfer import Transfer
 from ivr.ports.store import (
     CallbackCreated,
     CallbackKept,
     CallbackLimits,
     CallbackRefused,
+    ContactChange,
     DialLimits,
     DialRefused,
     Enqueued,
@@ -46,6 +49,7 @@ from ivr.store import (
     routing,
     site,
     timers,
+    transfers,
 )
 from ivr.store.database import Database
 from ivr.store.url import connect, describe
@@ -227,6 +231,31 @@ class SqlStore:
             callbacks.end, contact_id, from_states, result, failure, changes, notes, now=now
         )
 
+    # --- quick connects -----------------------------------------------------------------------
+    async def begin_transfer(
+        self, transfer: Transfer, contact: Contact, change: ContactChange, *notes: Note
+    ) -> bool:
+        return await self._write(transfers.begin, transfer, contact, change, notes)
+
+    async def move_transfer(
+        self,
+        transfer: Transfer,
+        from_state: TransferState,
+        changes: Sequence[ContactChange],
+        *notes: Note,
+        now: datetime,
+    ) -> bool:
+        return await self._write(transfers.move, transfer, from_state, changes, notes, now=now)
+
+    async def transfer(self, contact_id: ContactId) -> Transfer | None:
+        return await self._read(transfers.get, contact_id)
+
+    async def latest_transfer_of(self, source_id: ContactId) -> Transfer | None:
+        return await self._read(transfers.latest_of, source_id)
+
+    async def open_transfers(self) -> Sequence[Transfer]:
+        return await self._read(transfers.open_ones)
+
     # --- attempts -----------------------------------------------------------------------------
     async def begin_attempt(
         self, contact_id: ContactId, agent_id: AgentId, *, limits: DialLimits, now: datetime
@@ -302,9 +331,16 @@ class SqlStore:
         return await self._read(routing.snapshot)
 
     async def claim(
-        self, contact_id: ContactId, agent_id: AgentId, *notes: Note, now: datetime
+        self,
+        contact_id: ContactId,
+        agent_id: AgentId,
+        *notes: Note,
+        from_state: ContactState = ContactState.QUEUED,
+        now: datetime,
     ) -> int | None:
-        return await self._write(routing.claim, contact_id, agent_id, notes, now=now)
+        return await self._write(
+            routing.claim, contact_id, agent_id, notes, from_state=from_state, now=now
+        )
 
     async def queue_figures(self) -> Sequence[QueueFigures]:
         return await self._read(routing.queue_figures)

@@ -58,6 +58,10 @@ class Hand(Protocol):
         """End whatever leg there is."""
         ...
 
+    def loses(self, phone: FakePhone) -> None:
+        """End whatever leg there is, as a line that fails."""
+        ...
+
     def reachable(self, phone: FakePhone, reachable: bool) -> None:
         """Say whether the phone is there."""
         ...
@@ -150,6 +154,11 @@ class FakePhone:
     def unplug(self) -> None:
         """Disappear from the network."""
         self.hand.reachable(self, False)
+
+    def dies(self) -> None:
+        """Lose its line and disappear from the network, without a word."""
+        self.hand.loses(self)
+        self.unplug()
 
     def plug_in(self) -> None:
         """Come back to the network."""

@@ -329,6 +329,10 @@ class FakeSwitch:
         else:
             self._ended(leg)
 
+    def loses(self, phone: FakePhone) -> None:
+        """End the leg as one that failed."""
+        self._ended(self._of(phone), normal=False)
+
     def reachable(self, phone: FakePhone, reachable: bool) -> None:
         """Say whether the phone is there."""
         phone.is_reachable = reachable
@@ -426,9 +430,9 @@ class FakeSwitch:
         self._forget(leg)
         self._emit(LegFailed(leg.leg_id, outcome, leg.rang, outcome.value))
 
-    def _ended(self, leg: _Leg) -> None:
+    def _ended(self, leg: _Leg, *, normal: bool = True) -> None:
         self._forget(leg)
-        self._emit(LegEnded(leg.leg_id, normal=True))
+        self._emit(LegEnded(leg.leg_id, normal=normal))
 
     def _forget(self, leg: _Leg) -> None:
         self._legs.pop(leg.leg_id, None)

@@ -20,6 +20,7 @@ from ivr.flow.effects import (
     Digits,
     EnterQueue,
     FindFlow,
+    HoldPrevious,
     Interrupted,
     IsOpen,
     Moved,
@@ -119,6 +120,7 @@ class TryWorld:
     callback_created: bool = True
     number_answer: NumberAnswer = NumberAnswer.ACCEPTED
     hook_flow_exists: bool = True
+    previous_can_be_held: bool = True
     is_open: bool | None = True
     metric: int | None = 1
     prompts_play: bool = True
@@ -251,6 +253,10 @@ class _Performer:
                 for name, value in attributes.items():
                     self._do(action_id, f"{name} = {value}")
                 return True
+            case HoldPrevious(who):
+                how = "" if world.previous_can_be_held else ", refused"
+                self._do(action_id, f"previous contact {who.value}{how}")
+                return world.previous_can_be_held
             case ReadContext():
                 return self._context
             case IsOpen():

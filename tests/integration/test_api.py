@@ -46,6 +46,10 @@ EVERY_ROUTE = (
     ("POST", "/v1/callbacks/c1/stop"),
     ("GET", "/v1/contacts"),
     ("GET", "/v1/contacts/c1"),
+    ("GET", "/v1/agents/anna/quick-connects"),
+    ("GET", "/v1/contacts/c1/transfer"),
+    ("POST", "/v1/contacts/c1/transfer"),
+    ("POST", "/v1/contacts/c1/transfer/join"),
     ("POST", "/v1/site/reload"),
 )
 
@@ -150,7 +154,12 @@ def test_this_module_knows_every_route(tmp_path: Path) -> None:
             for method in methods
         }
         known = {
-            (method, path.replace("anna", "{agent_id}").replace("c1", "{contact_id}"))
+            (
+                method,
+                path.replace("anna", "{agent_id}")
+                .replace("c1", "{contact_id}")
+                .replace("join", "{verb}"),
+            )
             for method, path in EVERY_ROUTE
         }
         assert listed == known | {("GET", "/v1/health")}
@@ -289,7 +298,7 @@ def test_queues_are_listed_with_what_waits_in_them(tmp_path: Path) -> None:
         await api.centre.passes(60)
         listed = {each["id"]: each for each in await api.get("/v1/queues")}
 
-        assert listed.keys() == {"sales", "callbacks"}
+        assert listed.keys() == {"sales", "callbacks", "passwordreset"}
         sales, callbacks = listed["sales"], listed["callbacks"]
         assert (sales["name"], sales["enabled"]) == ("Sales", True)
         assert (sales["calls"], sales["callbacks"], sales["scheduled"]) == (1, 0, 0)

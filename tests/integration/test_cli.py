@@ -170,6 +170,9 @@ def test_prune_removes_what_the_folder_does_not_have(tmp_path: Path, settings: S
     def without_ben(data: dict[str, Any]) -> None:
         del data["agents"][1]
         del data["routing_profiles"][1]
+        data["quick_connects"] = [each for each in data["quick_connects"] if each["name"] != "Ben"]
+        for queue in data["queues"]:
+            queue["quick_connects"].remove("ben")
 
     run("apply", str(SAMPLE_SITE), settings=settings)
     folder = str(write_site(tmp_path / "smaller", change=without_ben))

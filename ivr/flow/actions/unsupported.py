@@ -42,7 +42,6 @@ REASONS: Final[Mapping[Needs, Mapping[str, str]]] = {
         "LoadContactContent": CLOUD,
         "ResumeContact": CHAT,
         "TagContact": NOT_YET,
-        "TransferContactToAgent": NOT_YET,
         "UnTagContact": NOT_YET,
         "UntagContact": NOT_YET,
         "UpdateContactData": NOT_YET,
@@ -52,7 +51,6 @@ REASONS: Final[Mapping[Needs, Mapping[str, str]]] = {
         "UpdateContactRoutingBehavior": NOT_YET,
         "UpdateContactRoutingCriteria": NOT_YET,
         "UpdateContactTextToSpeechVoice": NOT_YET,
-        "UpdatePreviousContactParticipantState": NOT_YET,
         "UpdateRoutingCriteria": NOT_YET,
     },
     Needs.NOTHING: {

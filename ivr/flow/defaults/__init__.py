@@ -13,8 +13,11 @@ KINDS = (
     FlowKind.CUSTOMER_QUEUE,
     FlowKind.CUSTOMER_HOLD,
     FlowKind.CUSTOMER_WHISPER,
+    FlowKind.AGENT_HOLD,
     FlowKind.AGENT_WHISPER,
     FlowKind.OUTBOUND_WHISPER,
+    FlowKind.AGENT_TRANSFER,
+    FlowKind.QUEUE_TRANSFER,
 )
 """Kinds of flow that have a default."""
 

@@ -17,6 +17,7 @@ from ivr.domain.contact import ContactState
 from ivr.domain.errors import InvalidSite, NotFound
 from ivr.domain.ids import AgentId, QueueId
 from ivr.domain.site import Site
+from ivr.flow.defaults import default_source
 from ivr.flow.document import load_flow
 from ivr.flow.kinds import FlowKind
 from ivr.ports.speech import PlainText, Ssml
@@ -82,10 +83,18 @@ def a_small_site() -> dict[str, Any]:
         },
         "numbers": [{"number": "+12025550100", "flow": "Main"}],
         "hours": [{"name": "Day", "time_zone": "UTC", "week": {"monday": ["09:00-17:00"]}}],
-        "queues": [{"name": "Sales", "hours": "Day", "caller_id": "+12025550100"}],
+        "queues": [
+            {
+                "name": "Sales",
+                "hours": "Day",
+                "caller_id": "+12025550100",
+                "quick_connects": ["Anna"],
+            }
+        ],
         "routing_profiles": [{"name": "All", "queues": [{"queue": "Sales"}]}],
         "agents": [{"name": "Anna", "routing_profile": "All"}],
         "statuses": [{"name": "Available", "kind": "routable", "code": "*81"}],
+        "quick_connects": [{"name": "Anna", "agent": "Anna", "code": "*71"}],
         "callers": [{"name": "Carol", "number": "+12025550150"}],
         "trunks": [{"name": "Carrier", "host": "127.0.0.1", "identify": ["127.0.0.2"]}],
         "flows": [{"name": "Main"}],
@@ -181,7 +190,14 @@ async def test_the_sample_becomes_live_without_a_fault(office: Office) -> None:
     assert site == await load_site(office.store)
     assert site.name == "Sample contact centre"
     assert {flow.version for flow in site.flows} == {1}
-    assert {queue.name for queue in site.queues} == {"Sales", "Callbacks"}
+    assert {queue.name for queue in site.queues} == {"Sales", "Callbacks", "PasswordReset"}
+    assert [(each.id, each.code) for each in site.quick_connects_of(AgentId("anna"))] == [
+        ("anna", "*72"),
+        ("ben", "*71"),
+        ("office", "*74"),
+        ("password-reset", "*73"),
+    ]
+    assert site.quick_connects_of(AgentId("ben")) == site.quick_connects
     assert all("QueueAtCapacity" in warning or "NoMatchingError" in warning for warning in warnings)
 
 
@@ -292,6 +308,30 @@ async def test_a_flow_of_the_site_may_be_called_like_a_default(office: Office) -
     assert list(resumed.document.prompts()) == list(chosen.document.prompts())
 
 
+async def test_flows_of_transfers_and_of_agents_on_hold_become_live(office: Office) -> None:
+    def transfers(data: dict[str, Any]) -> None:
+        data["flows"] += [
+            {"name": "To agent", "kind": "AGENT_TRANSFER"},
+            {"name": "To queue", "kind": "QUEUE_TRANSFER"},
+            {"name": "On hold", "kind": "AGENT_HOLD"},
+        ]
+        data["quick_connects"][0]["flow"] = "to-agent"
+        data["quick_connects"].append({"name": "Sales", "queue": "Sales", "flow": "To queue"})
+
+    hold = json.loads(default_source(FlowKind.CUSTOMER_HOLD))
+    flows = {name: a_flow() for name in ("main.json", "to-agent.json", "to-queue.json")}
+    live = LiveSite()
+    live.replace(await office.applies(changed(transfers), flows | {"on-hold.json": hold}))
+
+    found = [live.find(name) for name in ("To agent", "To queue", "On hold")]
+
+    assert [each and each.document.kind for each in found] == [
+        FlowKind.AGENT_TRANSFER,
+        FlowKind.QUEUE_TRANSFER,
+        FlowKind.AGENT_HOLD,
+    ]
+
+
 async def test_without_a_site_there_is_nothing_to_load(office: Office) -> None:
     with pytest.raises(NotFound, match="ivr apply"):
         await load_site(office.store)
@@ -400,6 +440,72 @@ BROKEN_SITES: dict[str, tuple[Change, str]] = {
     "one code for two statuses": (
         lambda d: d["statuses"].append({"name": "Lunch", "kind": "custom", "code": "*81"}),
         "site.yaml: code *81 chooses two statuses",
+    ),
+    "unknown quick connect of a queue": (
+        lambda d: d["queues"][0]["quick_connects"].append("Ben"),
+        "site.yaml: queues[0].quick_connects[1]: there is no quick connect 'Ben'",
+    ),
+    "a quick connect twice in a queue": (
+        lambda d: d["queues"][0]["quick_connects"].append("anna"),
+        "site.yaml: queues[0].quick_connects: 'anna' is there twice",
+    ),
+    "two quick connects of one id": (
+        lambda d: d["quick_connects"].append({"name": "ANNA", "queue": "Sales"}),
+        "site.yaml: quick_connects[1]: 'anna' is there twice",
+    ),
+    "a quick connect to an unknown agent": (
+        lambda d: d["quick_connects"][0].update(agent="Ben"),
+        "site.yaml: quick_connects[0].agent: there is no agent 'Ben'",
+    ),
+    "a quick connect to an unknown queue": (
+        lambda d: d["quick_connects"].append({"name": "Q", "queue": "Service"}),
+        "site.yaml: quick_connects[1].queue: there is no queue 'Service'",
+    ),
+    "a quick connect to nowhere": (
+        lambda d: d["quick_connects"][0].pop("agent"),
+        "site.yaml: quick_connects[0]: needs exactly one of `agent`, `queue` and `number`",
+    ),
+    "a quick connect to two places": (
+        lambda d: d["quick_connects"][0].update(queue="Sales"),
+        "site.yaml: quick_connects[0]: needs exactly one of `agent`, `queue` and `number`",
+    ),
+    "a quick connect to a number abroad": (
+        lambda d: d["quick_connects"].append({"name": "Bonn", "number": "+49228123456"}),
+        "site.yaml: quick_connects[1].number: the site may not call it (region)",
+    ),
+    "a quick connect to a number of the site": (
+        lambda d: d["quick_connects"].append({"name": "Us", "number": "+12025550100"}),
+        "site.yaml: quick_connects[1].number: the site may not call it (own_number)",
+    ),
+    "an unknown transfer flow": (
+        lambda d: d["quick_connects"][0].update(flow="Transfer"),
+        "site.yaml: quick_connects[0].flow: there is no flow 'Transfer'",
+    ),
+    "a transfer flow to an agent of the wrong kind": (
+        lambda d: d["quick_connects"][0].update(flow="Main"),
+        "site.yaml: quick_connects[0].flow: flow 'Main' is a CONTACT_FLOW, not a AGENT_TRANSFER",
+    ),
+    "a transfer flow to a queue of the wrong kind": (
+        lambda d: d["quick_connects"].append({"name": "Q", "queue": "Sales", "flow": "main"}),
+        "site.yaml: quick_connects[1].flow: flow 'main' is a CONTACT_FLOW, not a QUEUE_TRANSFER",
+    ),
+    "a transfer flow to a number": (
+        lambda d: d["quick_connects"].append(
+            {"name": "N", "number": "+12025550150", "flow": "Main"}
+        ),
+        "site.yaml: quick_connects[1].flow: a number has no transfer flow",
+    ),
+    "a quick connect with the code of a status": (
+        lambda d: d["quick_connects"][0].update(code="*81"),
+        "site.yaml: quick_connects[0].code: *81 is that of status 'Available'",
+    ),
+    "a quick connect with the code of a usual status": (
+        lambda d: (d.pop("statuses"), d["quick_connects"][0].update(code="*80")),
+        "site.yaml: quick_connects[0].code: *80 is that of status 'Offline'",
+    ),
+    "one code for two quick connects": (
+        lambda d: d["quick_connects"].append({"name": "Q", "queue": "Sales", "code": "*71"}),
+        "site.yaml: quick_connects[1].code: *71 is that of quick connect 'Anna'",
     ),
     "nobody can be available": (
         lambda d: d["statuses"][0].update(kind="custom"),
@@ -548,6 +654,27 @@ async def test_all_faults_of_all_files_are_reported_at_once(office: Office) -> N
     ]
 
 
+async def test_all_faults_of_a_quick_connect_are_reported_at_once(office: Office) -> None:
+    wrong = {"agent": "Ben", "queue": "Service", "number": "+4930123456"}
+    office.write(
+        changed(
+            lambda d: d["quick_connects"].append(
+                {"name": "Wrong", "flow": "Transfer", "code": "*71", **wrong}
+            )
+        )
+    )
+
+    place = "site.yaml: quick_connects[1]"
+    assert await office.refuses() == (
+        f"{place}.agent: there is no agent 'Ben'",
+        f"{place}.queue: there is no queue 'Service'",
+        f"{place}.number: the site may not call it (region)",
+        f"{place}: needs exactly one of `agent`, `queue` and `number`",
+        f"{place}.flow: there is no flow 'Transfer'",
+        f"{place}.code: *71 is that of quick connect 'Anna'",
+    )
+
+
 async def test_recordings_are_not_replaced_by_a_site_with_faults(office: Office) -> None:
     data = changed(lambda d: d["queues"][0].update(hours="Night"))
     office.write(data, None, {"welcome.wav": b"RIFF"})
@@ -612,6 +739,25 @@ async def test_what_stays_live_may_not_lose_what_it_names(office: Office) -> Non
     )
     site, _ = await office.apply(prune=True)
     assert [queue.name for queue in site.queues] == ["Sales"]
+
+
+async def test_a_quick_connect_that_stays_live_may_not_lose_its_agent(office: Office) -> None:
+    await office.applies(
+        changed(lambda d: d["quick_connects"].append({"name": "Old", "agent": "Anna"}))
+    )
+    office.speech.prepared.clear()
+
+    def rename_anna(data: dict[str, Any]) -> None:
+        data["agents"][0] |= {"id": "anna", "name": "Anne"}
+        data["quick_connects"][0]["agent"] = "Anne"
+
+    office.write(changed(rename_anna))
+
+    assert await office.refuses() == (
+        "together with what is live: quick_connects 'Old'.agent: there is no agent 'Anna'",
+    )
+    site, _ = await office.apply(prune=True)
+    assert [each.name for each in site.quick_connects] == ["Anna"]
 
 
 async def test_what_stays_live_may_not_clash_with_what_comes(office: Office) -> None:

@@ -18,6 +18,7 @@ REQUIRED = {
     "CreateCallbackContact",
     "UpdateContactTargetQueue",
     "TransferContactToQueue",
+    "TransferContactToAgent",
     "MessageParticipantIteratively",
     "UpdateContactEventHooks",
     "UpdateContactAttributes",
@@ -29,6 +30,7 @@ REQUIRED = {
     "EndFlowExecution",
     "DisconnectParticipant",
     "UpdateContactRecordingBehavior",
+    "UpdatePreviousContactParticipantState",
 }
 
 FOLDERS = {

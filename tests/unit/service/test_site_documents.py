@@ -11,8 +11,12 @@ import yaml
 
 from ivr.domain.agent import StatusKind
 from ivr.domain.callback import RetryPolicy
+from ivr.domain.errors import NotFound
+from ivr.domain.ids import E164, AgentId
 from ivr.domain.leg import LegOutcome
 from ivr.domain.phone_number import NumberFormat
+from ivr.domain.quick_connect import QuickConnect, QuickConnectId, QuickConnectKind
+from ivr.domain.site import Site
 from ivr.ports.store import SiteObject
 from ivr.service.site_documents import (
     SiteDocument,
@@ -130,6 +134,18 @@ def test_the_sample_is_right() -> None:
         ),
         ({"statuses": [{"name": "S", "kind": "happy"}]}, "statuses[0].kind: "),
         ({"statuses": [{"name": "S", "kind": "custom", "code": "81"}]}, "statuses[0].code: "),
+        ({"quick_connects": [{"agent": "A"}]}, "quick_connects[0].name: Field required"),
+        ({"quick_connects": [{"name": "A", "agents": "A"}]}, "quick_connects[0].agents: Extra"),
+        ({"quick_connects": [{"name": "販売"}]}, "quick_connects[0]: needs an `id`"),
+        (
+            {"quick_connects": [{"name": "N", "number": "030123456"}]},
+            "quick_connects[0].number: must be a phone",
+        ),
+        ({"quick_connects": [{"name": "A", "code": "71"}]}, "quick_connects[0].code: "),
+        ({"quick_connects": [{"name": "A", "code": "*"}]}, "quick_connects[0].code: "),
+        ({"quick_connects": [{"name": "A", "code": "*7100"}]}, "quick_connects[0].code: "),
+        ({"quick_connects": [{"name": "A", "code": "*7\u0661"}]}, "quick_connects[0].code: "),
+        ({"queues": [{"name": "S", "quick_connects": "a"}]}, "queues[0].quick_connects: "),
         ({"trunks": [{"name": "T", "host": "a b"}]}, "trunks[0].host: "),
         ({"trunks": [{"name": "T", "host": "a", "port": 0}]}, "trunks[0].port: "),
         ({"flows": [{"name": "F", "kind": "SONG"}]}, "flows[0].kind: "),
@@ -291,6 +307,7 @@ def test_every_setting_arrives_in_the_site() -> None:
                 ],
                 "one_callback_per_number": False,
                 "calling_window": False,
+                "quick_connects": ["home", "Anna"],
             }
         ],
         routing_profiles=[
@@ -302,6 +319,10 @@ def test_every_setting_arrives_in_the_site() -> None:
             {"name": "Ben", "routing_profile": "no-work", "endpoint": "desk1", "auto_accept": True},
         ],
         statuses=[{"name": "Here", "kind": "routable", "code": "*1"}],
+        quick_connects=[
+            {"name": "Anna", "agent": "Anna", "flow": "To agent", "code": "*71"},
+            {"name": "Home", "number": "+493012345678"},
+        ],
         trunks=[{"name": "T", "host": "sip.example", "username": "u", "number_format": "national"}],
         flows=[{"name": "Main", "id": "m"}],
     )
@@ -314,6 +335,7 @@ def test_every_setting_arrives_in_the_site() -> None:
         {LegOutcome.BUSY: timedelta(seconds=30), LegOutcome.NETWORK_FAILURE: None}
     )
     assert queue.one_callback_per_number is False
+    assert queue.quick_connects == ("home", "anna")
     anna, ben = site.agents
     assert (anna.id, anna.endpoint, anna.acw_limit) == ("anna", "agent-anna", timedelta(seconds=7))
     assert (ben.routing_profile, ben.endpoint, ben.acw_limit) == ("no-work", "desk1", None)
@@ -322,6 +344,22 @@ def test_every_setting_arrives_in_the_site() -> None:
     assert (served.queue_id, served.priority, served.delay) == ("sales", 2, timedelta(seconds=9))
     (status,) = site.statuses
     assert (status.name, status.kind, status.code) == ("Here", StatusKind.ROUTABLE, "*1")
+    assert site.quick_connects == (
+        QuickConnect(
+            id=QuickConnectId("anna"),
+            name="Anna",
+            kind=QuickConnectKind.AGENT,
+            agent_id=AgentId("anna"),
+            flow="To agent",
+            code="*71",
+        ),
+        QuickConnect(
+            id=QuickConnectId("home"),
+            name="Home",
+            kind=QuickConnectKind.NUMBER,
+            number=E164("+493012345678"),
+        ),
+    )
     assert site.trunks[0].number_format is NumberFormat.NATIONAL
     assert (site.flows[0].id, site.flows[0].version) == ("m", 3)
     assert site.language == "de-DE"
@@ -338,3 +376,83 @@ def test_a_site_without_statuses_has_the_usual_ones() -> None:
     site = site_of(a_document(), {})
 
     assert [status.name for status in site.statuses] == ["Available", "Offline", "Lunch"]
+
+
+# --- quick connects -----------------------------------------------------------------------------
+
+
+def a_site_with_quick_connects() -> Site:
+    """Anna serves two queues, Ben one, Carl none; the last queue is served by nobody."""
+    document = a_document(
+        queues=[
+            {"name": "Sales", "quick_connects": ["Home", "service"]},
+            {"name": "Service", "quick_connects": ["Home", "Ben"]},
+            {"name": "Lonely", "quick_connects": ["Secret"]},
+        ],
+        routing_profiles=[
+            {"name": "All", "queues": [{"queue": "Sales"}, {"queue": "Service"}]},
+            {"name": "One", "queues": [{"queue": "service"}]},
+            {"name": "None", "queues": []},
+        ],
+        agents=[
+            {"name": "Anna", "routing_profile": "All"},
+            {"name": "Ben", "routing_profile": "One"},
+            {"name": "Carl", "routing_profile": "None"},
+        ],
+        quick_connects=[
+            {"name": "Ben", "id": "b1", "agent": "ben", "code": "*71"},
+            {"name": "Service", "queue": "service"},
+            {"name": "Secret", "queue": "Lonely", "code": "*7"},
+            {"name": "Home", "number": "+493012345678"},
+        ],
+    )
+    return site_of(document, {})
+
+
+@pytest.mark.parametrize(
+    ("agent", "sees"),
+    [("anna", ["Ben", "Service", "Home"]), ("ben", ["Ben", "Home"]), ("carl", [])],
+)
+def test_e1_an_agent_sees_the_quick_connects_of_the_queues_they_serve(
+    agent: str, sees: list[str]
+) -> None:
+    site = a_site_with_quick_connects()
+
+    assert [each.name for each in site.quick_connects_of(AgentId(agent))] == sees
+
+
+def test_nobody_sees_no_quick_connects() -> None:
+    with pytest.raises(NotFound, match="no agent 'dora'"):
+        a_site_with_quick_connects().quick_connects_of(AgentId("dora"))
+
+
+@pytest.mark.parametrize(
+    "reference", ["b1", "Ben", "arn:aws:connect:x:1:instance/i/transfer-destination/b1"]
+)
+def test_a_quick_connect_is_known_by_id_name_and_arn(reference: str) -> None:
+    site = a_site_with_quick_connects()
+
+    assert site.quick_connect(reference) is site.quick_connects[0]
+
+
+def test_a_quick_connect_that_is_not_there_is_told_with_those_that_are() -> None:
+    with pytest.raises(NotFound, match="no quick connect 'b'; there are: Ben, Service, Secret, H"):
+        a_site_with_quick_connects().quick_connect("b")
+    with pytest.raises(NotFound, match="there are: none"):
+        site_of(a_document(), {}).quick_connect("b")
+
+
+def test_a_quick_connect_is_found_by_its_whole_code() -> None:
+    site = a_site_with_quick_connects()
+
+    found = [site.quick_connect_at(code) for code in ("*71", "*7", "*72", "")]
+
+    assert [each and each.name for each in found] == ["Ben", "Secret", None, None]
+
+
+def test_quick_connects_of_each_kind_lead_to_their_destination() -> None:
+    ben, service, _, home = a_site_with_quick_connects().quick_connects
+
+    assert (ben.kind, ben.agent_id) == (QuickConnectKind.AGENT, "ben")
+    assert (service.kind, service.queue_id) == (QuickConnectKind.QUEUE, "service")
+    assert (home.kind, home.number) == (QuickConnectKind.NUMBER, "+493012345678")

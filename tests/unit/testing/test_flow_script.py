@@ -307,3 +307,37 @@ def test_named_queue_of_a_callback_is_told_and_international_numbers_are_read() 
 
     assert Line("create", What.DOES, "callback in callbacks: created") in transcript.lines
     assert transcript.heard() == ("+493012345678 from .",)
+
+
+# --- a transfer -----------------------------------------------------------------------------
+
+SECURE_TRANSFER = a_document(
+    action(
+        "hold",
+        "UpdatePreviousContactParticipantState",
+        {"PreviousContactParticipantState": "AgentOnHold"},
+        to="give away",
+        errors={"NoMatchingError": "sorry"},
+    ),
+    action("give away", "TransferContactToAgent"),
+    action("sorry", "MessageParticipant", {"PromptId": "sorry"}),
+    kind=FlowKind.AGENT_TRANSFER,
+)
+
+
+def test_hold_of_the_previous_contact_and_the_way_to_the_agent_are_told() -> None:
+    transcript = run_script(SECURE_TRANSFER)
+
+    assert transcript.lines == (
+        Line("hold", What.DOES, "previous contact AgentOnHold"),
+        Line("hold", What.GOES, "NextAction -> give away"),
+        Line("give away", What.GOES, "to_agent -> end"),
+        Line("give away", What.ENDS, "to_agent"),
+    )
+
+
+def test_world_can_have_nobody_to_hold() -> None:
+    transcript = run_script(SECURE_TRANSFER, world=TryWorld(previous_can_be_held=False))
+
+    assert transcript.lines[0] == Line("hold", What.DOES, "previous contact AgentOnHold, refused")
+    assert transcript.heard() == ("[sorry]",)

@@ -1,4 +1,8 @@
-"""TransferContactToQueue: AWS developer guide, contact-actions-transfercontacttoqueue."""
+"""TransferContactToQueue and TransferContactToAgent: the two ways a flow gives its contact away.
+
+AWS developer guide, contact-actions-transfercontacttoqueue and -transfercontacttoagent;
+administrator guide, transfer-to-agent-block.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from typing import Final
 
 from ivr.flow.effects import EnterQueue, QueueEntry, ask
 from ivr.flow.outcome import Ended, Ending, Failed, Outcome
-from ivr.flow.parameters import Branches, Parameters
+from ivr.flow.parameters import LEAVES_FLOW, Branches, Parameters
 from ivr.flow.registry import ActionFamily, Needs, Program
 
 family = ActionFamily(Needs.CONTACT)
@@ -33,3 +37,17 @@ class TransferContactToQueue(Parameters):
 def transfer_contact_to_queue(_params: TransferContactToQueue) -> Program:
     """Enter the working queue and leave the flow; a full queue changes nothing."""
     return OUTCOMES[(yield from ask(EnterQueue()))]
+
+
+class TransferContactToAgent(Parameters):
+    """It has no parameters: the agent is whom the transfer was asked for."""
+
+    def branches(self) -> Branches:
+        """Nothing follows; an agent who cannot be had is no error of the flow."""
+        return LEAVES_FLOW
+
+
+@family.action("TransferContactToAgent", TransferContactToAgent)
+def transfer_contact_to_agent(_params: TransferContactToAgent) -> Ended:
+    """Leave the flow; the agent is rung by whoever ran it."""
+    return Ended(Ending.TO_AGENT)

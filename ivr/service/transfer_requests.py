@@ -1,0 +1,126 @@
+"""What an agent asks of a quick connect: checked, committed, carried out once per key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ivr.domain.contact import Contact, ContactState, InitiationMethod
+from ivr.domain.errors import NotFound, NotNow
+from ivr.domain.quick_connect import QuickConnect, QuickConnectKind, allowed_verbs, start
+from ivr.domain.transfer import Transfer, Verb, event_of, is_held
+from ivr.flow.effects import Hook
+from ivr.ports.store import ContactChange, Note
+from ivr.service.transfer_changes import hold_begins
+from ivr.service.transfer_run import TransferRun
+
+if TYPE_CHECKING:
+    from ivr.service.contact_session import ContactSession
+
+_INHERITED = (Hook.CUSTOMER_QUEUE.value, Hook.CUSTOMER_HOLD.value, Hook.AGENT_HOLD.value)
+"""Hooks that a destination's contact takes over; its whispers are set by its transfer flow."""
+
+
+async def begin_transfer(
+    session: ContactSession, quick_connect: QuickConnect, *, hold: bool, key: str | None
+) -> None:
+    """Start a quick connect for the agent of a session's contact.
+
+    Raises:
+        NotNow: The contact is not connected, has one under way, or its number may not be dialled.
+    """
+    world, source, now = session.world, session.contact, session.now()
+    if await _was_done(session, key):
+        return
+    if session.transfer is not None:
+        raise NotNow("a quick connect is under way already")
+    if source.state is not ContactState.CONNECTED or session.agent_id is None:
+        raise NotNow("only a connected contact can be transferred")
+    if quick_connect.agent_id == session.agent_id:
+        raise NotNow("nobody can be transferred to themselves")
+    _check_number(session, quick_connect)
+    row = start(quick_connect.kind, hold=hold)
+    contact = _destination(session, quick_connect)
+    transfer = Transfer(
+        contact_id=contact.id,
+        source_id=source.id,
+        quick_connect_id=quick_connect.id,
+        kind=quick_connect.kind,
+        state=row.to,
+        began_at=now,
+    )
+    change = ContactChange(source.id, None, hold_begins(source, now) if is_held(row.to) else {})
+    note = Note("transfer_began", {"quick_connect": quick_connect.name, "key": key})
+    if not await world.store.begin_transfer(transfer, contact, change, note):
+        raise NotNow("the contact has moved on")
+    await session.read_again()
+    session.transfer = TransferRun(session, transfer, contact)
+    await session.transfer.begin(row)
+
+
+async def use_verb(session: ContactSession, verb: Verb, *, key: str | None) -> None:
+    """Use a verb of the quick connect under way.
+
+    Raises:
+        NotNow: There is none, or the verb makes no sense in its state.
+    """
+    if await _was_done(session, key):
+        return
+    run = session.transfer
+    if run is None:
+        raise NotNow("no quick connect is under way")
+    event = event_of(verb, run.state)
+    if event not in allowed_verbs(run.state):
+        message = f"{verb.value} is not possible now (the quick connect is {run.state.value})"
+        raise NotNow(message)
+    if key is not None:
+        await session.world.store.note(
+            session.id, Note("verb_asked", {"verb": verb.value, "key": key}), now=session.now()
+        )
+    moved = await (run.leave() if verb is Verb.LEAVE else run.happened(event))
+    if not moved:
+        raise NotNow("the quick connect has moved on")
+
+
+async def _was_done(session: ContactSession, key: str | None) -> bool:
+    if key is None:
+        return False
+    entries = await session.world.store.journal(session.id)
+    return any(entry.detail.get("key") == key for entry in entries)
+
+
+def _check_number(session: ContactSession, quick_connect: QuickConnect) -> None:
+    number = quick_connect.number
+    if number is None:
+        return
+    denial = session.world.site.now.policy.check(number)
+    if denial is not None:
+        raise NotNow(f"the number of this quick connect may not be dialled ({denial.value})")
+
+
+def _destination(session: ContactSession, quick_connect: QuickConnect) -> Contact:
+    source, kind = session.contact, quick_connect.kind
+    is_queue, is_number = kind is QuickConnectKind.QUEUE, kind is QuickConnectKind.NUMBER
+    if is_queue and quick_connect.queue_id is None:
+        raise NotFound(f"quick connect {quick_connect.name!r} leads to no queue")
+    return Contact(
+        id=session.world.new_id(),
+        initial_id=source.initial_id,
+        previous_id=source.id,
+        initiation=InitiationMethod.QUEUE_TRANSFER if is_queue else InitiationMethod.TRANSFER,
+        state=ContactState.OFFERED if is_number else ContactState.IN_FLOW,
+        customer_number=source.customer_number,
+        customer_name=source.customer_name,
+        system_number=source.system_number,
+        queue_id=None if is_queue else source.queue_id,
+        target_queue_id=quick_connect.queue_id or source.queue_id,
+        place_at=source.place_at,
+        priority=source.priority,
+        initiated_at=session.now(),
+        connected_to_system_at=session.now(),
+        agent_attempts=1 if is_number else 0,
+        language=source.language,
+        voice=source.voice,
+        attributes=source.attributes,
+        hooks={name: flow for name, flow in source.hooks.items() if name in _INHERITED},
+        room_id=source.talks_in,
+    )

@@ -1,0 +1,587 @@
+"""A quick connect inside the session of the source's contact: events in, machine, commit, command.
+
+The session hands over every message about the three legs while a quick connect is under way. What
+is decided is in ``domain/quick_connect.py``; here is what it does to legs, agents and rows.
+
+It is one module because it is one exhaustive ``match`` over the commands, on three lines.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ivr.domain.agent import BUSY_ACTIVITIES, AgentActivity
+from ivr.domain.contact import SERVING_STATES, Contact, ContactState
+from ivr.domain.errors import LinkDown, NotFound, TelephonyError, UnexpectedEvent
+from ivr.domain.ids import AgentId, LegId
+from ivr.domain.leg import LegOutcome, Role, outbound_leg_id
+from ivr.domain.quick_connect import (
+    Command,
+    Event,
+    Party,
+    QuickConnect,
+    QuickConnectKind,
+    Row,
+    Sound,
+    TransferState,
+    advance,
+    hearing,
+)
+from ivr.domain.transfer import Transfer, talks
+from ivr.flow.defaults import default_flow
+from ivr.flow.effects import Hook
+from ivr.flow.kinds import FlowKind
+from ivr.flow.step import PinnedFlow
+from ivr.ports.store import Enqueued, Note
+from ivr.ports.telephony import (
+    END,
+    HOLD,
+    PROGRAM,
+    QUIET,
+    RINGBACK,
+    CallOrder,
+    LegAnswered,
+    LegEnded,
+    LegEvent,
+    LegFailed,
+    LegJoined,
+    LegRang,
+    LegStranded,
+    LiveLeg,
+    Place,
+    ToEndpoint,
+    room,
+)
+from ivr.service.dialling import route
+from ivr.service.flow_runner import FlowEnd
+from ivr.service.lines import Line
+from ivr.service.transfer_changes import changes_of
+from ivr.service.whispers import prepare_transfer_whispers
+
+if TYPE_CHECKING:
+    from ivr.service.contact_session import ContactSession
+
+logger = logging.getLogger(__name__)
+
+S, E, C, K = TransferState, Event, Command, QuickConnectKind
+
+_QUEUES = (S.IN_QUEUE, S.ADDING_IN_QUEUE)
+_RINGS = (S.RINGING, S.ADDING_RINGING, S.COLD_RINGING)
+_WHISPER_ENDED = {
+    Party.CUSTOMER: E.CUSTOMER_WHISPER_ENDED,
+    Party.SOURCE: E.SOURCE_WHISPER_ENDED,
+    Party.DESTINATION: E.DESTINATION_WHISPER_ENDED,
+}
+_WHISPERS = {
+    Party.CUSTOMER: (Hook.CUSTOMER_WHISPER, FlowKind.CUSTOMER_WHISPER),
+    Party.SOURCE: (Hook.CUSTOMER_WHISPER, FlowKind.CUSTOMER_WHISPER),
+    Party.DESTINATION: (Hook.AGENT_WHISPER, FlowKind.AGENT_WHISPER),
+}
+_ENDS_OF_FLOW = {FlowEnd.TO_AGENT: E.TRANSFERRED_TO_AGENT, FlowEnd.QUEUED: E.TRANSFERRED_TO_QUEUE}
+
+
+class TransferRun:
+    """The quick connect of a session, from its commit to its final state.
+
+    Args:
+        session: Of the source's contact.
+        transfer: As committed.
+        contact: The destination's contact.
+
+    Attributes:
+        destination: The destination's line, once there is one.
+    """
+
+    def __init__(self, session: ContactSession, transfer: Transfer, contact: Contact) -> None:
+        self.transfer = transfer
+        self.contact = contact
+        self.destination: Line | None = None
+        self._s = session
+        session.mailbox.lend(contact.id, session.id)
+        if contact.state in SERVING_STATES and contact.agent_attempts:
+            self.destination = session.line(self._leg())
+
+    @property
+    def state(self) -> TransferState:
+        """Where it stands."""
+        return self.transfer.state
+
+    @property
+    def _agent_id(self) -> AgentId | None:
+        return self.contact.agent_id
+
+    def _leg(self) -> LegId:
+        return outbound_leg_id(self.contact.id, Role.AGENT, self.contact.agent_attempts)
+
+    def _room(self) -> Place:
+        return room(self._s.contact.talks_in)
+
+    def party_of(self, line: Line) -> Party:
+        """Whose line this is."""
+        if line is self._s.customer:
+            return Party.CUSTOMER
+        return Party.SOURCE if line is self._s.agent else Party.DESTINATION
+
+    async def refresh(self) -> None:
+        """Read the destination's contact: routing and its flows change it."""
+        found = await self._s.world.store.contact(self.contact.id)
+        if found is not None:
+            self.contact = found
+
+    # --- what happens ---------------------------------------------------------------------------
+
+    async def leg_event(self, event: LegEvent) -> bool:
+        """Take an event of one of the three legs; whether it was one of theirs."""
+        s, destination = self._s, self.destination
+        match event:
+            case LegEnded(leg_id, _) if s.customer is not None and s.customer.leg_id == leg_id:
+                s.customer.let_go()
+                s.customer = None
+                await self.happened(E.CUSTOMER_HUNG_UP)
+            case LegEnded(leg_id, normal) if s.agent is not None and s.agent.leg_id == leg_id:
+                s.agent.let_go()
+                s.agent = None
+                await self.source_left(normal=normal)
+            case _ if destination is None or destination.leg_id != event.leg_id:
+                return False
+            case LegRang():
+                await s.world.store.note(s.id, Note("destination_rang"), now=s.now())
+            case LegAnswered():
+                await self.destination_answered()
+            case LegFailed(_, outcome, _, detail):
+                await self._destination_failed(outcome.value, detail)
+            case LegEnded():
+                destination.let_go()
+                self.destination = None
+                await self.happened(E.DESTINATION_HUNG_UP)
+            case LegStranded(leg_id):
+                await s.performer.put_right(leg_id)
+            case LegJoined():
+                pass
+        return True
+
+    async def source_left(self, *, normal: bool) -> None:
+        """The source hung up, which is to leave, or its phone died."""
+        if normal:
+            await self.leave()
+        else:
+            await self.happened(E.SOURCE_LOST)
+
+    async def leave(self) -> bool:
+        """Leave; a customer whose queue is not entered yet enters it first, or nobody leaves."""
+        if self.state is S.QUEUE_FLOW:
+            await self._enter_queue()
+            if self.state is S.QUEUE_FLOW:
+                await self.happened(E.TRANSFERRED_TO_QUEUE)
+        return await self.happened(E.LEAVE_ASKED)
+
+    async def destination_answered(self) -> None:
+        """The destination's phone was answered."""
+        if self.state in (*_RINGS, *_QUEUES):
+            number = self.transfer.kind is K.NUMBER
+            await self.happened(E.NUMBER_ANSWERED if number else E.AGENT_ANSWERED)
+
+    async def offer_won(self, agent_id: AgentId, number: int) -> None:
+        """Routing reserved an agent of the queue."""
+        if self.state is S.QUEUE_FLOW or self.state is S.AGENT_FLOW:
+            await self.happened(E.TRANSFERRED_TO_QUEUE)  # its flow is about to say so
+        current = self.contact.agent_id == agent_id and self.contact.agent_attempts == number
+        if self.state in _QUEUES and current:
+            await self.happened(E.OFFER_WON)
+        else:
+            await self.put_agent_right()
+
+    async def program_ended(self, line: Line, end: FlowEnd) -> None:
+        """What ran on a leg is over."""
+        party = self.party_of(line)
+        sounds = hearing(self.state)[party]
+        if Sound.WHISPER in sounds:
+            if end is FlowEnd.DISCONNECT:
+                await self._s.world.switch.hang_up(line.leg_id)
+            else:
+                await self.happened(_WHISPER_ENDED[party])
+        elif Sound.TRANSFER_FLOW in sounds:
+            event = _ENDS_OF_FLOW.get(end, E.FLOW_ENDED)
+            notes = () if event is not E.FLOW_ENDED else (_failure("flow_ended"),)
+            await self.happened(event, *notes)
+        elif Sound.QUEUE_FLOW in sounds and end is FlowEnd.DISCONNECT:
+            await self.happened(E.FLOW_ENDED, _failure("flow_ended"))
+        else:
+            await self.serve(line)  # music and queue flows begin again
+
+    async def happened(self, event: Event, *notes: Note) -> bool:
+        """Decide, commit, then command; whether it moved."""
+        s, before = self._s, self.state
+        try:
+            row = advance(before, event)
+        except UnexpectedEvent as error:
+            logger.warning(str(error), extra={"event": "unexpected_event", "contact_id": s.id})
+            return False
+        if row == Row(before):
+            return False
+        await self.refresh()
+        now = s.now()
+        moved = replace(
+            self.transfer,
+            state=row.to,
+            handed_over=self.transfer.handed_over or C.HAND_OVER in row.commands,
+        )
+        source, destination = changes_of(
+            self.transfer, moved, event, s.contact, self.contact, now=now
+        )
+        note = Note("transfer_moved", {"event": event.name.lower(), "to": row.to.value})
+        changes = [each for each in (source, destination) if each.to_state or each.fields]
+        if not await s.world.store.move_transfer(moved, before, changes, note, *notes, now=now):
+            return False
+        released = self._agent_id
+        self.transfer = moved
+        s.contact = _changed(s.contact, source.to_state, source.fields)
+        self.contact = _changed(self.contact, destination.to_state, destination.fields)
+        logger.info(
+            "Quick connect moved",
+            extra={
+                "event": "transfer_moved",
+                "contact_id": s.id,
+                "from_state": before.value,
+                "to_state": row.to.value,
+                "cause": event.name.lower(),
+            },
+        )
+        if not moved.is_open:
+            s.transfer_over(self)
+        for command in row.commands:
+            try:
+                await self._perform(command, before, released)
+            except TelephonyError as error:
+                logger.warning(
+                    "A command was not carried out",
+                    extra={
+                        "event": "command_not_sent",
+                        "contact_id": s.id,
+                        "command": command.name.lower(),
+                        "cause": error.code,
+                    },
+                )
+        if not moved.is_open:
+            if moved.handed_over:
+                s.customer = self.destination = None  # the other session has them now
+            s.world.router.ring()
+        return True
+
+    # --- commands -------------------------------------------------------------------------------
+
+    async def begin(self, row: Row) -> None:
+        """Carry out what starts a quick connect that is committed."""
+        for command in row.commands:
+            await self._perform(command, row.to, None)
+
+    async def _perform(self, command: Command, before: TransferState, held: AgentId | None) -> None:
+        s, hands = self._s, self._s.performer
+        match command:
+            case C.CUSTOMER_TO_HOLD:
+                await self._send(s.customer, HOLD if self._hold_flow() is None else PROGRAM)
+            case C.CUSTOMER_TO_TALK:
+                await self._send(s.customer, self._room())
+            case C.CUSTOMER_TO_QUEUE:
+                await self._send(s.customer, PROGRAM)
+            case C.PLAY_WHISPER_TO_CUSTOMER:
+                await self._to_program(s.customer)
+            case C.HANG_UP_CUSTOMER:
+                await self._send(s.customer, END)
+            case C.SOURCE_TO_TRANSFER_FLOW | C.SOURCE_TO_QUEUE_FLOW | C.PLAY_WHISPER_TO_SOURCE:
+                await self._to_program(s.agent)
+            case C.SOURCE_TO_RINGBACK:
+                await self._send(s.agent, RINGBACK)
+            case C.SOURCE_TO_TALK:
+                await self._send(s.agent, self._room())
+            case C.TELL_SOURCE:
+                await hands.dismiss_agent("customer-gone")
+            case C.HANG_UP_SOURCE:
+                await hands.dismiss_agent(None)
+            case C.SOURCE_WRAPS_UP:
+                await self._source_wraps_up()
+            case C.ENTER_QUEUE:
+                await self._enter_queue()
+                s.world.router.ring()
+            case C.RING_DESTINATION:
+                await self._ring()
+            case C.DIAL_DESTINATION:
+                await self._dial()
+            case C.CANCEL_DESTINATION:
+                await self._dismiss(None, held, AgentActivity.IDLE)
+            case C.PLAY_WHISPER_TO_DESTINATION:
+                await self._settle(held, AgentActivity.CONNECTING)
+            case C.DESTINATION_TO_QUIET:
+                await self._send(self.destination, QUIET)
+            case C.DESTINATION_TO_TALK:
+                await self._destination_talks(before)
+            case C.DESTINATION_TO_HOLD:
+                await self._to_program(self.destination)
+            case C.TELL_DESTINATION:
+                await self._dismiss("customer-gone", held, None)
+            case C.HANG_UP_DESTINATION:
+                await self._dismiss(None, held, None)
+            case C.DESTINATION_IS_FREE:
+                await self._after_leg(held, AgentActivity.IDLE)
+            case C.DESTINATION_MISSED:
+                await self._settle(held, AgentActivity.MISSED)
+            case C.DESTINATION_ERRED:
+                await self._settle(held, AgentActivity.ERROR)
+            case C.DESTINATION_WRAPS_UP:
+                if held is not None:
+                    await hands.wrap_up(held, self.contact.id)
+            case C.HAND_OVER | C.REPORT_FAILURE | C.REPORT_CUSTOMER_GONE:
+                pass  # the commit has done it, and its note tells
+
+    async def _send(self, line: Line | None, place: Place) -> None:
+        if line is not None:
+            await line.send(self._s.world.switch, place)
+
+    async def _to_program(self, line: Line | None) -> None:
+        """Let a leg hear what its state says: at once if it is in hand, else when it arrives."""
+        if line is not None and line.participant is not None and line.program is None:
+            await self.serve(line)
+        else:
+            await self._send(line, PROGRAM)
+
+    async def _destination_talks(self, before: TransferState) -> None:
+        rings = before in _RINGS
+        if self.transfer.kind is not K.NUMBER or not rings:  # a number answers into the room
+            await self._send(self.destination, self._room())
+        await self._settle(self._agent_id, AgentActivity.ON_CONTACT)
+
+    async def _source_wraps_up(self) -> None:
+        s = self._s
+        if s.agent_id is None:
+            return
+        if s.contact.state is ContactState.QUEUED:
+            # The contact is somebody else's from now on, and the phone is dead.
+            await s.performer.settle(s.agent_id, AgentActivity.ERROR)
+        else:
+            await s.performer.wrap_up(s.agent_id, s.id)
+
+    async def _enter_queue(self) -> None:
+        s, world = self._s, self._s.world
+        if self.contact.state is not ContactState.IN_FLOW or self.contact.target_queue_id is None:
+            return
+        queue = world.site.now.queue(self.contact.target_queue_id)
+        limit = queue.max_contacts if queue.enabled else 0
+        entered = await world.store.enqueue_call(
+            self.contact.id, queue.id, max_contacts=limit, now=s.now()
+        )
+        if entered is Enqueued.FULL:
+            await self.happened(E.QUEUE_FULL, _failure("queue_full"))
+        else:
+            await self.refresh()
+
+    async def _ring(self) -> None:
+        """Offer the contact to its agent, whom routing has reserved or who is reserved now."""
+        s, world = self._s, self._s.world
+        if self.transfer.kind is K.AGENT:
+            agent_id = self._quick_connect().agent_id
+            number = None
+            if agent_id is not None:
+                number = await world.store.claim(
+                    self.contact.id,
+                    agent_id,
+                    from_state=ContactState.IN_FLOW,
+                    now=s.now(),
+                )
+            if number is None:
+                await self.happened(E.DESTINATION_FAILED, _failure("not_available"))
+                return
+        await self.refresh()
+        if self._agent_id is None:
+            return
+        agent = world.site.now.agent(self._agent_id)
+        world.guests.admit(
+            f"whispers {self.contact.id}", prepare_transfer_whispers(world, self.contact)
+        )
+        await self._call(
+            CallOrder(
+                leg_id=self._leg(),
+                to=ToEndpoint(endpoint=agent.endpoint),
+                caller_number=self.contact.customer_number,
+                caller_name=f"Transfer {self._queue_name()}",
+                ring=world.site.now.ring_agent,
+                answer_at=PROGRAM,
+                contact_id=self.contact.id,
+                auto_answer=agent.auto_accept,
+            )
+        )
+
+    async def _dial(self) -> None:
+        """Dial the number, unless the policy forbids it at this very moment."""
+        s, site = self._s, self._s.world.site.now
+        number = self._quick_connect().number
+        to = route(site, number) if number is not None else None
+        if number is None or site.policy.check(number) is not None:
+            await self.happened(E.DESTINATION_FAILED, _failure("forbidden"))
+            return
+        if to is None:
+            await self.happened(E.DESTINATION_FAILED, _failure("no_trunk"))
+            return
+        queue = site.queue(s.contact.queue_id) if s.contact.queue_id else None
+        s.world.failpoint("after_intent_commit")
+        await self._call(
+            CallOrder(
+                leg_id=self._leg(),
+                to=to,
+                caller_number=queue.caller_id if queue else None,
+                caller_name=queue.caller_id_name if queue else None,
+                ring=site.ring_customer,
+                answer_at=self._room(),
+                contact_id=self.contact.id,
+            )
+        )
+        s.world.failpoint("after_originate")
+
+    async def _call(self, order: CallOrder) -> None:
+        self.destination = self._s.line(order.leg_id)
+        self.destination.born = asyncio.get_running_loop().time()
+        try:
+            await self._s.world.switch.call(order)
+        except LinkDown as error:
+            if error.maybe_done:
+                raise
+            await self._destination_failed("network_failure", "no link")
+        except TelephonyError as error:
+            await self._destination_failed("network_failure", error.code)
+
+    async def _destination_failed(self, outcome: str, detail: str) -> None:
+        self.destination = None
+        await self.happened(E.DESTINATION_FAILED, _failure(outcome, detail))
+
+    # --- agents ---------------------------------------------------------------------------------
+
+    async def _dismiss(
+        self, sound: str | None, agent_id: AgentId | None, then: AgentActivity | None
+    ) -> None:
+        """Take the destination's leg out; it is told something first, if anything."""
+        line, self.destination = self.destination, None
+        if line is not None:
+            await self._s.performer.dismiss(line, agent_id, sound, of=self.contact.id, then=then)
+        elif then is not None:
+            await self._settle(agent_id, then)
+
+    async def _after_leg(self, agent_id: AgentId | None, activity: AgentActivity) -> None:
+        farewell = self._s.farewells.get(self._leg())
+        if farewell is not None:
+            farewell.then = activity
+        else:
+            await self._settle(agent_id, activity)
+
+    async def _settle(self, agent_id: AgentId | None, activity: AgentActivity) -> None:
+        if agent_id is not None:
+            await self._s.performer.settle(agent_id, activity, of=self.contact.id)
+
+    async def put_agent_right(self) -> None:
+        """Free an agent who is reserved for the destination's contact in vain."""
+        await self.refresh()
+        for agent in await self._s.world.store.agents():
+            if agent.contact_id != self.contact.id or agent.activity not in BUSY_ACTIVITIES:
+                continue
+            serves = self.contact.state in SERVING_STATES and self._agent_id == agent.agent_id
+            if not serves and not self._s.farewells:
+                await self._settle(agent.agent_id, AgentActivity.IDLE)
+
+    # --- what legs hear -------------------------------------------------------------------------
+
+    async def serve(self, line: Line) -> None:
+        """Give a leg that is in hand what its part and the state ask for."""
+        party, hands = self.party_of(line), self._s.performer
+        hears = hearing(self.state)[party]
+        site = self._s.world.site
+        if Sound.HOLD in hears and party is Party.CUSTOMER:
+            flow = self._hold_flow()
+            if flow is None:
+                await self._send(line, HOLD)
+            else:
+                hands.play(line, flow, self._s.contact)
+        elif Sound.HOLD in hears:
+            hook = self.contact.hooks.get(Hook.AGENT_HOLD.value)
+            hands.play(line, site.chosen(FlowKind.AGENT_HOLD, hook), self.contact)
+        elif Sound.WHISPER in hears:
+            moment, kind = _WHISPERS[party]
+            hands.whisper(line, hands.hook(moment, kind, self.contact), self.contact)
+        elif Sound.TRANSFER_FLOW in hears:
+            hands.play(line, self._transfer_flow(), self.contact)
+        elif Sound.QUEUE_FLOW in hears:
+            hook = self.contact.hooks.get(Hook.CUSTOMER_QUEUE.value)
+            hands.play(line, site.chosen(FlowKind.CUSTOMER_QUEUE, hook), self.contact)
+        else:
+            await self._send(line, self.place_of(party))
+
+    def place_of(self, party: Party) -> Place:
+        """Where a party's leg belongs in this state."""
+        hears = hearing(self.state)[party]
+        if talks(hears) or (party is Party.SOURCE and self.state is S.ALL_HELD):
+            return self._room()
+        if Sound.HOLD in hears and party is Party.CUSTOMER and self._hold_flow() is None:
+            return HOLD
+        if Sound.RINGING in hears:
+            return RINGBACK
+        if not hears:
+            return QUIET if party is Party.DESTINATION else END
+        return PROGRAM
+
+    def line_of(self, leg_id: LegId) -> Line | None:
+        """The line of this leg, if it is one of the three."""
+        lines = (self._s.customer, self._s.agent, self.destination)
+        return next((line for line in lines if line and line.leg_id == leg_id), None)
+
+    def _hold_flow(self) -> PinnedFlow | None:
+        """What a customer on hold hears; none = music, without a flow."""
+        name = self._s.contact.hooks.get(Hook.CUSTOMER_HOLD.value)
+        flow = self._s.world.site.chosen(FlowKind.CUSTOMER_HOLD, name)
+        return None if flow is default_flow(FlowKind.CUSTOMER_HOLD) else flow
+
+    def _transfer_flow(self) -> PinnedFlow:
+        queue = self.transfer.kind is K.QUEUE
+        kind = FlowKind.QUEUE_TRANSFER if queue else FlowKind.AGENT_TRANSFER
+        try:
+            name = self._quick_connect().flow
+        except NotFound:
+            name = None
+        return self._s.world.site.chosen(kind, name)
+
+    def _quick_connect(self) -> QuickConnect:
+        return self._s.world.site.now.quick_connect(self.transfer.quick_connect_id)
+
+    def _queue_name(self) -> str:
+        queue_id = self.contact.queue_id
+        queue = self._s.world.site.now.find_queue(queue_id) if queue_id else None
+        return queue.name if queue else ""
+
+    # --- after a reconnect ----------------------------------------------------------------------
+
+    async def compare(self, live: Mapping[LegId, LiveLeg]) -> None:
+        """Make good what was missed while nobody listened; the switch is the truth."""
+        s = self._s
+        for line in (s.customer, s.agent, self.destination):
+            if line is None or line.leg_id in live or not self.transfer.is_open:
+                continue
+            if line is self.destination and self.state in (*_RINGS, *_QUEUES):
+                await self._destination_failed(LegOutcome.UNKNOWN.value, "unwatched")
+            else:
+                await self.leg_event(LegEnded(line.leg_id, normal=False))
+        if not self.transfer.is_open:
+            return
+        ringing = self.destination
+        if self.state in (*_RINGS, *_QUEUES) and ringing is not None and live[ringing.leg_id].up:
+            await self.destination_answered()
+        elif self.state in _RINGS and ringing is None:
+            await self._destination_failed(LegOutcome.UNKNOWN.value, "never dialled")
+        await self.put_agent_right()
+
+
+def _failure(reason: str, detail: str = "") -> Note:
+    return Note("transfer_failed", {"reason": reason, "detail": detail})
+
+
+def _changed(contact: Contact, state: ContactState | None, fields: Mapping[str, Any]) -> Contact:
+    return replace(contact, state=state or contact.state, **fields)

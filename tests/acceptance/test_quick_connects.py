@@ -1,0 +1,434 @@
+"""E: quick connects on the real switch: three phones, each with a tone, and what each hears.
+
+Proved here: who hears whom in every step of an agent, a queue and a number quick connect (E2 to
+E5), every verb (E6), what comes of those who fail or go (E7, E8), cold transfers (E13) and adding
+without a hold (E10). Rows, agents' states and what is refused are proved in virtual time:
+``tests/integration/service/test_quick_connect_rules.py``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from itertools import count
+from time import monotonic
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tests.hearing.tones import (
+    AGENT,
+    AGENT_WHISPER,
+    BEEP,
+    CUSTOMER,
+    CUSTOMER_WHISPER,
+    MUSIC,
+    PROMPT,
+    RINGBACK,
+    SECOND_AGENT,
+    SILENCE,
+    SOUND,
+    listen,
+)
+from tests.house import BEN_HERTZ, House
+from tests.phones import Answer, Phone, Reject, Ring, tone
+from tests.phones.call import PhoneCall
+from tests.scenes import PATIENCE, asked, hears, inbound_of, record, rung, talk, waits
+from tests.tone_site import Step, document, tone_house
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.asyncio(loop_scope="module")]
+
+OFFICE = "+12025550165"
+_numbers = count(40)
+
+
+def _site(data: dict[str, Any]) -> None:
+    data["flows"] += [
+        {"name": "To an agent", "kind": "AGENT_TRANSFER"},
+        {"name": "To a queue", "kind": "QUEUE_TRANSFER"},
+        {"name": "Default agent hold", "kind": "AGENT_HOLD"},
+    ]
+    for quick_connect in data["quick_connects"]:
+        if quick_connect["name"] == "Ben":
+            quick_connect["flow"] = "To an agent"
+        if quick_connect["name"] == "Password reset":
+            quick_connect["flow"] = "To a queue"
+
+
+def _transfer(last: str) -> str:
+    steps: list[Step] = [
+        ("Say it", "MessageParticipant", {"PromptId": "prompt"}, "Agent", "Agent"),
+        (
+            "Agent",
+            "UpdateContactEventHooks",
+            {"EventHooks": {"AgentWhisper": "Agent whisper"}},
+            "Source",
+            "Source",
+        ),
+        (
+            "Source",
+            "UpdateContactEventHooks",
+            {"EventHooks": {"CustomerWhisper": "Customer whisper"}},
+            "Go",
+            "Go",
+        ),
+        ("Go", last, {}, None, None),
+    ]
+    flow = json.loads(document(steps))
+    if last == "TransferContactToQueue":
+        flow["Actions"].append(
+            {
+                "Identifier": "Hang up",
+                "Type": "DisconnectParticipant",
+                "Parameters": {},
+                "Transitions": {},
+            }
+        )
+        flow["Actions"][3]["Transitions"] = {
+            "NextAction": "Hang up",
+            "Errors": [
+                {"NextAction": "Hang up", "ErrorType": "QueueAtCapacity"},
+                {"NextAction": "Hang up", "ErrorType": "NoMatchingError"},
+            ],
+            "Conditions": [],
+        }
+    return json.dumps(flow)
+
+
+def _agent_hold() -> str:
+    return json.dumps(
+        {
+            "Version": "2019-10-30",
+            "StartAction": "Loop",
+            "Metadata": {},
+            "Actions": [
+                {
+                    "Identifier": "Loop",
+                    "Type": "MessageParticipantIteratively",
+                    "Parameters": {"Messages": [{"PromptId": "greeting"}]},
+                    "Transitions": {"NextAction": "Loop", "Errors": [], "Conditions": []},
+                }
+            ],
+        }
+    )
+
+
+HOUSE = tone_house(
+    _site,
+    flows={
+        "to-an-agent.json": _transfer("TransferContactToAgent"),
+        "to-a-queue.json": _transfer("TransferContactToQueue"),
+        "default-agent-hold.json": _agent_hold(),
+    },
+)
+
+
+@dataclass
+class Talk:
+    """Anna and a customer talk; Ben is available."""
+
+    house: House
+    contact: str
+    customer: PhoneCall
+    anna: PhoneCall
+    ben_phone: Phone
+
+    async def start(self, quick_connect: str, *, hold: bool = True) -> Any:
+        body = {"quick_connect": quick_connect, "hold": hold}
+        return await self.house.post(f"/contacts/{self.contact}/transfer", body)
+
+    async def use(self, verb: str) -> Any:
+        return await self.house.post(f"/contacts/{self.contact}/transfer/{verb}")
+
+    async def view(self) -> Any:
+        return await self.house.get(f"/contacts/{self.contact}/transfer")
+
+    async def comes_to(self, step: str) -> None:
+        async def there() -> bool:
+            return bool((await self.view())["step"] == step)
+
+        await self.house.until(there, within=PATIENCE, what=f"the quick connect is {step}")
+
+    async def consults(self) -> PhoneCall:
+        """Bring Ben in; returns when he and Anna hear each other."""
+        self.ben_phone.will(Answer(after=0.2))
+        await self.start("Ben")
+        ben = await rung(self.ben_phone)
+        await self.hear_each_other(self.anna, ben)
+        return ben
+
+    async def hear_each_other(self, *calls: PhoneCall) -> None:
+        """Wait until each of these hears all the others, and nobody else."""
+        tones = [self.tone_of(call) for call in calls]
+        for call in calls:
+            others = [tone for tone in tones if tone != self.tone_of(call)]
+            await hears(self.house, call, *others)
+
+    def tone_of(self, call: PhoneCall) -> str:
+        if call is self.customer:
+            return CUSTOMER
+        return AGENT if call is self.anna else SECOND_AGENT
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def talking(house: House, anna: Phone, ben: Phone) -> AsyncIterator[Talk]:
+    caller = house.stranger(f"+120255501{next(_numbers):02}")
+    anna.will(Answer(after=0.1))
+    customer = await waits(house, caller)
+    await house.status("anna")
+    agent = await rung(anna)
+    await talk(house, agent, customer)
+    await house.status("ben")
+    yield Talk(house, await inbound_of(house, caller), customer, agent, ben)
+    house.hang_up_all()
+
+
+# --- E2, E3: an agent ---------------------------------------------------------------------------
+
+
+async def test_e3_every_step_of_an_agent_quick_connect(house: House, talking: Talk) -> None:
+    talking.ben_phone.will(Answer(after=1.5))
+    begun = monotonic()
+
+    seen = await talking.start("Ben")
+    assert (seen["state"], seen["detail"]) == ("connected", "transferring")
+    ringing = await talking.ben_phone.ringing(PATIENCE)
+    assert asked(ringing).caller_name == "Transfer Sales"
+    await talking.comes_to("ringing")
+    assert (await talking.view())["detail"] == "ringing"
+    ben = ringing
+    await ben.answered(PATIENCE)
+    await hears(house, ben, AGENT_WHISPER, ms=200)
+    seen = await talking.view()
+    assert (seen["state"], seen["detail"]) == ("connected", "whispering")
+    await talking.hear_each_other(talking.anna, ben)
+    seen = await talking.view()
+    assert (seen["state"], seen["detail"]) == ("connected", "talking")
+    ended = monotonic()
+
+    source = listen(talking.anna.heard.between(begun, ended))
+    destination = listen(ben.heard.between(begun, ended))
+    customer = listen(talking.customer.heard.between(begun + 0.5, ended))
+    assert source.ms(PROMPT) >= 900, source
+    assert source.ms(RINGBACK) >= 500, source
+    assert source.ms(CUSTOMER_WHISPER) >= 900, source
+    assert source.ms(AGENT_WHISPER) == source.ms(MUSIC) == 0, source
+    assert destination.ms(AGENT_WHISPER) >= 900, destination
+    assert destination.ms(CUSTOMER_WHISPER) == destination.ms(CUSTOMER) == 0, destination
+    assert customer.ms(MUSIC) >= 3000, customer
+    assert customer.ms(AGENT) == customer.ms(SECOND_AGENT) == customer.ms(PROMPT) == 0, customer
+
+
+async def test_e3_without_flows_of_its_own_the_default_whispers_are_heard(
+    house: House, anna: Phone, ben: Phone
+) -> None:
+    caller = house.stranger(f"+120255501{next(_numbers):02}")
+    customer = await waits(house, caller)
+    await house.status("ben")
+    serving = await rung(ben)
+    await hears(house, serving, CUSTOMER)
+    await house.status("anna")
+    anna.will(Answer(after=0.1))
+    contact = await inbound_of(house, caller)
+    begun = monotonic()
+
+    await house.post(f"/contacts/{contact}/transfer", {"quick_connect": "Anna"})
+    destination = await rung(anna)
+    await hears(house, destination, SECOND_AGENT)
+    await hears(house, serving, AGENT)
+
+    source, heard = listen(serving.heard.between(begun, monotonic())), listen(destination.heard.pcm)
+    assert source.ms(BEEP) >= 100, source
+    assert source.ms(SOUND) >= 300, "the default transfer flow speaks"
+    assert heard.ms(SOUND) >= 200, "the default agent whisper speaks the queue's name"
+    customer.hang_up()
+
+
+# --- E6: the verbs ------------------------------------------------------------------------------
+
+
+async def test_e6_join_and_leave(house: House, talking: Talk) -> None:
+    ben = await talking.consults()
+
+    await talking.use("join")
+    await talking.hear_each_other(talking.customer, talking.anna, ben)
+    await talking.use("leave")
+    await talking.anna.ended(within=PATIENCE)
+    await talking.hear_each_other(talking.customer, ben)
+
+    await house.agent_is("anna", "idle", within=PATIENCE)
+    source = await record(house, talking.contact)
+    assert source["DisconnectReason"] == "AGENT_DISCONNECT"
+    assert source["Agent"]["NumberOfHolds"] == 1
+    destination = await record(house, source["NextContactId"])
+    assert destination["InitiationMethod"] == "TRANSFER"
+    assert destination["PreviousContactId"] == talking.contact
+    talking.customer.hang_up()
+    await ben.ended(within=PATIENCE)
+
+
+async def test_e6_swap_and_hold_and_drop(house: House, talking: Talk) -> None:
+    ben = await talking.consults()
+
+    await talking.use("swap")
+    await talking.hear_each_other(talking.customer, talking.anna)
+    await hears(house, ben, PROMPT)
+    await talking.use("hold-all")
+    await hears(house, talking.customer, MUSIC)
+    await hears(house, ben, PROMPT)
+    await hears(house, talking.anna, SILENCE)
+    await talking.use("resume-destination")
+    await talking.hear_each_other(talking.anna, ben)
+    await hears(house, talking.customer, MUSIC)
+    await talking.use("resume-customer")
+    await talking.hear_each_other(talking.customer, talking.anna, ben)
+    await talking.use("hold-customer")
+    await hears(house, talking.customer, MUSIC)
+    await talking.hear_each_other(talking.anna, ben)
+    await talking.use("drop")
+    await ben.ended(within=PATIENCE)
+    await talking.hear_each_other(talking.customer, talking.anna)
+
+
+async def test_e6_leave_from_hold_all(talking: Talk) -> None:
+    ben = await talking.consults()
+    await talking.use("hold-all")
+    await hears(talking.house, ben, PROMPT)
+
+    await talking.use("leave")
+
+    await talking.hear_each_other(talking.customer, ben)
+    await talking.anna.ended(within=PATIENCE)
+
+
+# --- E4: a queue --------------------------------------------------------------------------------
+
+
+async def test_e4_a_queue_quick_connect_rings_its_next_agent(house: House, talking: Talk) -> None:
+    talking.ben_phone.will(Reject(), Answer(after=0.2))
+
+    seen = await talking.start("Password reset")
+    assert (seen["state"], seen["detail"]) == ("connecting", "transferring")
+    await house.agent_is("ben", "missed", within=PATIENCE)
+    await hears(house, talking.anna, MUSIC)
+    assert (await talking.view())["detail"] == "queued"
+    await house.status("ben")
+    ben = await rung(talking.ben_phone)
+    await talking.hear_each_other(talking.anna, ben)
+    await hears(house, talking.customer, MUSIC)
+    await talking.use("join")
+    await talking.hear_each_other(talking.customer, talking.anna, ben)
+
+
+# --- E5: a number -------------------------------------------------------------------------------
+
+
+async def test_e5_a_number_is_dialled_with_the_queues_caller_id(
+    house: House, talking: Talk
+) -> None:
+    office = house.stranger(OFFICE, says=tone(BEN_HERTZ))
+    office.will(Answer(after=0.5))
+
+    await talking.start("Office")
+    call = await rung(office)
+    await hears(house, call, AGENT)
+    await hears(house, talking.anna, SECOND_AGENT)
+    await talking.use("leave")
+    await talking.anna.ended(within=PATIENCE)
+    await hears(house, call, CUSTOMER)
+    await hears(house, talking.customer, SECOND_AGENT)
+
+    invite = asked(call)
+    assert invite.caller_number == invite.asserted_number == "+12025550100"
+    heard = listen(call.heard.pcm)
+    assert heard.ms(AGENT_WHISPER) == heard.ms(CUSTOMER_WHISPER) == heard.ms(PROMPT) == 0, heard
+
+
+# --- E7, E8: who fails, who goes ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answer", [Ring(), Reject(486, after=0.2)], ids=["no answer", "busy"])
+async def test_e7_an_agent_who_does_not_come_brings_the_customer_back(
+    house: House, talking: Talk, answer: Any
+) -> None:
+    talking.ben_phone.will(answer)
+
+    await talking.start("Ben")
+    await talking.ben_phone.ringing(PATIENCE)
+    await talking.comes_to("returned")
+
+    await talking.hear_each_other(talking.customer, talking.anna)
+    await house.agent_is("ben", "missed")
+
+
+async def test_e7_cancel_while_it_rings(house: House, talking: Talk) -> None:
+    talking.ben_phone.will(Ring())
+    await talking.start("Ben")
+    ringing = await talking.ben_phone.ringing(PATIENCE)
+
+    await talking.use("cancel")
+
+    await ringing.ended(within=PATIENCE)
+    await talking.hear_each_other(talking.customer, talking.anna)
+    await house.agent_is("ben", "idle", within=PATIENCE)
+
+
+async def test_e8_a_customer_who_hangs_up_leaves_the_agents_talking(
+    house: House, talking: Talk
+) -> None:
+    ben = await talking.consults()
+
+    talking.customer.hang_up()
+    await talking.comes_to("customer_gone")
+    await talking.hear_each_other(talking.anna, ben)
+    talking.anna.hang_up()
+
+    await ben.ended(within=PATIENCE)
+    ended = await record(house, talking.contact)
+    assert ended["DisconnectReason"] == "CUSTOMER_DISCONNECT"
+
+
+async def test_e10_a_third_party_joins_without_a_hold(talking: Talk) -> None:
+    talking.ben_phone.will(Answer(after=0.2))
+
+    await talking.start("Ben", hold=False)
+    ben = await rung(talking.ben_phone)
+
+    await talking.hear_each_other(talking.customer, talking.anna, ben)
+    assert listen(talking.customer.heard.latest(2)).ms(MUSIC) == 0
+
+
+# --- a controller that dies ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", ["consulting", "joined"])
+async def test_talk_goes_on_and_verbs_work_again_after_kill_9(
+    house: House, talking: Talk, step: str
+) -> None:
+    ben = await talking.consults()
+    if step == "joined":
+        await talking.use("join")
+        await talking.hear_each_other(talking.customer, talking.anna, ben)
+
+    await house.kill_controller()
+    killed = monotonic()
+    await house.start_controller()
+    together = [talking.anna, ben] if step == "consulting" else [*_all(talking, ben)]
+    await talking.hear_each_other(*together)
+    await talking.comes_to(step)
+    await talking.use("hold-all" if step == "joined" else "join")
+    if step == "joined":
+        await hears(house, talking.customer, MUSIC)
+    else:
+        await talking.hear_each_other(*_all(talking, ben))
+    await talking.use("leave")
+    await talking.hear_each_other(talking.customer, ben)
+
+    silent = listen(ben.heard.between(killed, killed + 1)).ms(SILENCE)
+    assert silent <= 200, "those who talk hear each other while there is no controller"
+
+
+def _all(talking: Talk, ben: PhoneCall) -> tuple[PhoneCall, PhoneCall, PhoneCall]:
+    return talking.customer, talking.anna, ben
