@@ -11,9 +11,17 @@ import os
 import secrets
 import stat
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from ivr.domain.errors import QueuebackError
@@ -124,6 +132,39 @@ class LimitSettings(_Part):
     agi_at_once: int = 2000
 
 
+InCallCode = Annotated[str, Field(pattern=r"^\*[0-689]$")]
+
+
+class CodeSettings(_Part):
+    """What an agent's phone keys in a call, a star and one digit but 7; *7X starts quick connects.
+
+    Attributes:
+        join: Have all three talk.
+        hold_all: Put customer and destination on hold.
+        swap: Talk with the one who is on hold.
+        hold_customer: Talk with the destination alone.
+        hold_destination: Talk with the customer alone.
+        drop: Part from the destination, or give it up.
+        leave: Leave customer and destination to each other.
+    """
+
+    join: InCallCode = "*1"
+    hold_all: InCallCode = "*2"
+    swap: InCallCode = "*3"
+    hold_customer: InCallCode = "*4"
+    hold_destination: InCallCode = "*5"
+    drop: InCallCode = "*0"
+    leave: InCallCode = "*9"
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        codes = list(self.model_dump().values())
+        if len(set(codes)) < len(codes):
+            message = "two verbs have the same code"
+            raise ValueError(message)
+        return self
+
+
 class Settings(BaseSettings):
     """All settings.
 
@@ -148,6 +189,7 @@ class Settings(BaseSettings):
     pbx: PbxSettings = PbxSettings()
     api: ApiSettings = ApiSettings()
     limits: LimitSettings = LimitSettings()
+    codes: CodeSettings = CodeSettings()
     trunk_secrets: dict[str, SecretStr] = Field(default_factory=dict)
     clock_rate: Annotated[float, Field(gt=0, le=100)] = 1.0
     failpoint: str | None = None

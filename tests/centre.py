@@ -21,6 +21,7 @@ from ivr.domain.agent import AgentActivity, AgentState
 from ivr.domain.callback import Callback
 from ivr.domain.contact import Contact, ContactState
 from ivr.domain.ids import AgentId, ContactId
+from ivr.domain.transfer import Verb
 from ivr.ports.clock import Clock
 from ivr.service.contact_centre import ContactCentre
 from ivr.service.publishing import apply_site, load_site
@@ -184,6 +185,7 @@ async def _start(
         timers=Wake(),
         trunks=TrunkHealth(),
         failpoint=lambda _: None,
+        codes={"*1": Verb.JOIN, "*2": Verb.HOLD_ALL, "*3": Verb.SWAP, "*9": Verb.LEAVE},
     )
     centre = ContactCentre(world, sweep=sweep)
     for endpoint in (ANNAS_PHONE, BENS_PHONE):

@@ -7,7 +7,7 @@ import logging
 import secrets
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -36,6 +36,7 @@ from ivr.domain.errors import LeaseLost, NotFound, StoreError
 from ivr.domain.ids import E164, ContactId
 from ivr.domain.phone_number import in_format
 from ivr.domain.site import Site, Trunk
+from ivr.domain.transfer import Verb
 from ivr.ports.clock import Clock
 from ivr.ports.provisioning import UnsafePlan
 from ivr.ports.store import DialLimits
@@ -139,6 +140,7 @@ async def _pillars(
         speech=speech,
         site=site,
         limits=_limits(settings),
+        codes=_codes(settings),
         guests=guests,
         new_id=lambda: ContactId(str(uuid4())),
         router=Wake(),
@@ -207,6 +209,11 @@ def _limits(settings: Settings) -> Limits:
         callbacks_per_minute=limits.callbacks_per_minute,
         dial=DialLimits(concurrent=limits.dials_at_once, per_minute=limits.dials_per_minute),
     )
+
+
+def _codes(settings: Settings) -> Mapping[str, Verb]:
+    codes = settings.codes.model_dump()
+    return {code: Verb(name.replace("_", "-")) for name, code in codes.items()}
 
 
 def _trunk_line(trunk: Trunk, country: str) -> TrunkLine:

@@ -147,6 +147,7 @@ KINDS: Final[Mapping[str, Callable[[Detail], str]]] = {
         f"the destination was not reached: {_words(_FAILURES, d.get('reason'))}{_aside(d)}"
     ),
     "destination_rang": lambda _: "the destination's phone rings",
+    "code_refused": lambda d: f"the code {d.get('code')} did nothing: {d.get('reason')}",
     "verb_asked": lambda d: f"the agent asked to {str(d.get('verb')).replace('-', ' ')}",
     "callback_requested": lambda d: (
         f"a callback to {d.get('number')} was made: {d.get('callback')}"

@@ -16,6 +16,7 @@ class PlaceKind(Enum):
     """What a leg does at a place."""
 
     ROOM = "room"  # talks with everybody in the same room
+    SORRY = "sorry"  # hears that a key did nothing, then talks on in the room
     HOLD = "hold"  # hears music
     RINGBACK = "ringback"  # hears ringing
     QUIET = "quiet"  # hears nothing
@@ -47,6 +48,11 @@ def room(contact_id: ContactId) -> Place:
     return Place(PlaceKind.ROOM, contact_id)
 
 
+def sorry(contact_id: ContactId) -> Place:
+    """An error tone on the way back to the talking room of a contact."""
+    return Place(PlaceKind.SORRY, contact_id)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToEndpoint:
     """A SIP account on our switch: an agent's phone or a caller account."""
@@ -72,6 +78,7 @@ class CallOrder:
         answer_at: Where the leg goes when it answers.
         auto_answer: Whether the phone is asked to answer by itself (``answer-after=0``).
         contact_id: Sent in the INVITE as ``X-Contact-Id``.
+        keys_codes: Whether its keys in a room may be feature codes.
     """
 
     leg_id: LegId
@@ -82,6 +89,7 @@ class CallOrder:
     answer_at: Place
     contact_id: ContactId
     auto_answer: bool = False
+    keys_codes: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +157,14 @@ class LegJoined:
 
 
 @dataclass(frozen=True, slots=True)
+class LegKeyed:
+    """An agent's leg in a talking room has keyed a feature code, such as ``*1``."""
+
+    leg_id: LegId
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class LegStranded:
     """A leg fell out of its place; it hears music until somebody moves it."""
 
@@ -179,7 +195,7 @@ class SwitchDown:
     """The link to the switch is lost; calls go on, events are missed."""
 
 
-LegEvent = LegRang | LegAnswered | LegFailed | LegEnded | LegJoined | LegStranded
+LegEvent = LegRang | LegAnswered | LegFailed | LegEnded | LegJoined | LegKeyed | LegStranded
 SwitchEvent = LegEvent | PhoneChanged | SwitchUp | SwitchDown
 EventSink = Callable[[SwitchEvent], None]
 """Called in order, on the event loop; must only put the event into an inbox."""

@@ -42,11 +42,13 @@ from ivr.ports.telephony import (
     LegEvent,
     LegFailed,
     LegJoined,
+    LegKeyed,
     LegRang,
     LegStranded,
     LiveLeg,
     Participant,
     Place,
+    sorry,
 )
 from ivr.service.endings import ending_of
 from ivr.service.flow_runner import FlowEnd, Played
@@ -268,6 +270,8 @@ class ContactSession:
                 await self.performer.put_right(leg_id)
             case LegJoined():
                 pass
+            case LegKeyed(leg_id, code):
+                await self._keyed(leg_id, code)
             case Arrived(participant, released):
                 await self._arrived(participant, released)
             case ProgramEnded(participant, played):
@@ -548,6 +552,27 @@ class ContactSession:
             if not answer.done():
                 answer.set_result(None)
 
+    async def _keyed(self, leg_id: LegId, code: str) -> None:
+        """An agent in the talking room has keyed a feature code; one in vain is heard."""
+        try:
+            await self._use_code(leg_id, code)
+        except NotNow as error:
+            note = Note("code_refused", {"code": code, "reason": str(error)})
+            await self.world.store.note(self.id, note, now=self.now())
+            await self.world.switch.move(leg_id, sorry(self.contact.talks_in))
+
+    async def _use_code(self, leg_id: LegId, code: str) -> None:
+        verb, site = self.world.codes.get(code), self.world.site.now
+        if self.agent is None or self.agent.leg_id != leg_id or self.agent_id is None:
+            raise NotNow("only the agent of a contact has codes")
+        if verb is not None:
+            await use_verb(self, verb, key=None)
+            return
+        chosen = site.quick_connect_at(code)
+        if chosen is None or chosen not in site.quick_connects_of(self.agent_id):
+            raise NotNow("the agent has no such code")
+        await begin_transfer(self, chosen, hold=True, key=None)
+
     def transfer_over(self, run: TransferRun) -> None:
         """A quick connect has come to its end: whoever is left is this contact's, or the other's.
 
@@ -604,7 +629,9 @@ class ContactSession:
                 played = Played(FlowEnd.GONE)
             self.mailbox.post(self.id, ProgramEnded(participant, played))
 
-        line.program = self._programs.create_task(program(), name=f"program {line.leg_id}")
+        task = self._programs.create_task(program(), name=f"program {line.leg_id}")
+        task.add_done_callback(lambda _: work.close())  # one that is cancelled may not have begun
+        line.program = task
 
     async def _program_ended(self, participant: Participant, end: FlowEnd) -> None:
         lines = [self.customer, self.agent, *(f.line for f in self.farewells.values())]

@@ -138,6 +138,7 @@ class Performer:
                     answer_at=PROGRAM,
                     contact_id=contact.id,
                     auto_answer=agent.auto_accept,
+                    keys_codes=True,
                 )
             )
         except LinkDown as error:

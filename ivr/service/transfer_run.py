@@ -49,6 +49,7 @@ from ivr.ports.telephony import (
     LegEvent,
     LegFailed,
     LegJoined,
+    LegKeyed,
     LegRang,
     LegStranded,
     LiveLeg,
@@ -160,6 +161,8 @@ class TransferRun:
                 await self.happened(E.DESTINATION_HUNG_UP)
             case LegStranded(leg_id):
                 await s.performer.put_right(leg_id)
+            case LegKeyed():
+                return False  # who was brought in has no codes yet
             case LegJoined():
                 pass
         return True
@@ -253,19 +256,7 @@ class TransferRun:
         )
         if not moved.is_open:
             s.transfer_over(self)
-        for command in row.commands:
-            try:
-                await self._perform(command, before, released)
-            except TelephonyError as error:
-                logger.warning(
-                    "A command was not carried out",
-                    extra={
-                        "event": "command_not_sent",
-                        "contact_id": s.id,
-                        "command": command.name.lower(),
-                        "cause": error.code,
-                    },
-                )
+        await self._carry_out(row, before, released)
         if not moved.is_open:
             if moved.handed_over:
                 s.customer = self.destination = None  # the other session has them now
@@ -276,8 +267,23 @@ class TransferRun:
 
     async def begin(self, row: Row) -> None:
         """Carry out what starts a quick connect that is committed."""
+        await self._carry_out(row, row.to, None)
+
+    async def _carry_out(self, row: Row, before: TransferState, held: AgentId | None) -> None:
+        """Carry out a row's commands; the switch being away is put right when it is back."""
         for command in row.commands:
-            await self._perform(command, row.to, None)
+            try:
+                await self._perform(command, before, held)
+            except TelephonyError as error:
+                logger.warning(
+                    "A command was not carried out",
+                    extra={
+                        "event": "command_not_sent",
+                        "contact_id": self._s.id,
+                        "command": command.name.lower(),
+                        "cause": error.code,
+                    },
+                )
 
     async def _perform(self, command: Command, before: TransferState, held: AgentId | None) -> None:
         s, hands = self._s, self._s.performer
@@ -411,6 +417,7 @@ class TransferRun:
                 answer_at=PROGRAM,
                 contact_id=self.contact.id,
                 auto_answer=agent.auto_accept,
+                keys_codes=True,
             )
         )
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from ivr.domain.errors import NotFound, StoreError
 from ivr.domain.ids import ContactId
 from ivr.domain.site import Flow, Site
+from ivr.domain.transfer import Verb
 from ivr.flow.defaults import KINDS as KINDS_WITH_DEFAULT
 from ivr.flow.defaults import default_flow
 from ivr.flow.document import load_flow
@@ -131,6 +132,7 @@ class World:
         new_id: Makes contact ids; letters, digits and ``-`` only.
         router: Rung whenever somebody waits or becomes free.
         timers: Rung whenever a timer may have become the next.
+        codes: Feature codes of an agent in a call.
         failpoint: Called with the name of a place in the code where tests let things break.
     """
 
@@ -146,6 +148,7 @@ class World:
     timers: Wake
     trunks: TrunkHealth
     failpoint: Callable[[str], None]
+    codes: Mapping[str, Verb] = field(default_factory=dict)
 
 
 MAX_WHISPER = timedelta(seconds=120)

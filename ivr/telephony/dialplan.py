@@ -24,6 +24,7 @@ class Context(StrEnum):
     PLACES = "places"
     INBOUND = "inbound"  # what trunks and caller accounts may dial: the site's numbers
     AGENTS = "agents"  # what agents' own phones may dial: feature codes
+    CODES = "codes"  # what an agent's keys in a room run, named by the menu of the same name
     NOWHERE = "nowhere"  # where a redirecting far end (302) looks for its new destination
 
 
@@ -48,6 +49,7 @@ class Variable(StrEnum):
 
     DIALLED = "IVR_DID"
     CODE = "IVR_CODE"
+    MENU = "IVR_MENU"  # the menu of a leg's keys in a room: ``codes``, or empty
     NEXT = "IVR_NEXT"  # the place a script sends its leg to, set as its last command
     HEARTBEAT = "IVR_HEARTBEAT"  # global: the controller's last sign of life, seconds since 1970
 
@@ -56,6 +58,7 @@ class UserEvent(StrEnum):
     """User events that the dialplan raises."""
 
     LEG_LOST = "LegLost"  # the leg fell out of its place
+    FEATURE_CODE = "FeatureCode"  # an agent's leg in a room has keyed a code
 
 
 SYSTEM_SOUNDS: Final = ("system/one-moment", "system/goodbye")
@@ -66,6 +69,7 @@ HEARTBEAT_SECONDS: Final = 5
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,79}", re.ASCII)
 _ROOM: Final = "room-"
+_SORRY: Final = "sorry-"
 _AGI: Final = "agi-"
 
 
@@ -101,7 +105,7 @@ GOODBYE: Final = PlaceName("goodbye")
 BYE: Final = PlaceName("bye")
 
 FIXED_PLACES: Final = frozenset({HOLD, RING, QUIET, LOST, REORDER, GOODBYE, BYE})
-"""Every place that is not one per contact (``room-…``) or per script (``agi-…``)."""
+"""Every place that is not one per contact (``room-…``, ``sorry-…``) or per script (``agi-…``)."""
 
 _NAMES: Final = {
     PlaceKind.HOLD: HOLD,
@@ -126,6 +130,8 @@ def name_of(place: Place) -> PlaceName:
             message = "a room belongs to a contact"
             raise ValueError(message)
         return room(place.room)
+    if place.kind is PlaceKind.SORRY:
+        return place_name(f"{_SORRY}{place.room or ''}")
     return _NAMES[place.kind]
 
 
@@ -133,6 +139,8 @@ def place_named(name: str) -> Place | None:
     """The place that a channel's extension means; none where a leg is lost or not in a place."""
     if name.startswith(_ROOM):
         return Place(PlaceKind.ROOM, ContactId(name.removeprefix(_ROOM)))
+    if name.startswith(_SORRY):
+        return Place(PlaceKind.SORRY, ContactId(name.removeprefix(_SORRY)))
     if name.startswith(_AGI):
         return Place(PlaceKind.PROGRAM)
     kind = _KINDS.get(PlaceName(name))

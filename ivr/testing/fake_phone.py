@@ -62,6 +62,10 @@ class Hand(Protocol):
         """End whatever leg there is, as a line that fails."""
         ...
 
+    def keys(self, phone: FakePhone, code: str) -> None:
+        """Say that a code was keyed in a talking room."""
+        ...
+
     def reachable(self, phone: FakePhone, reachable: bool) -> None:
         """Say whether the phone is there."""
         ...
@@ -159,6 +163,10 @@ class FakePhone:
         """Lose its line and disappear from the network, without a word."""
         self.hand.loses(self)
         self.unplug()
+
+    def keys(self, code: str) -> None:
+        """Key a feature code in a call."""
+        self.hand.keys(self, code)
 
     def plug_in(self) -> None:
         """Come back to the network."""

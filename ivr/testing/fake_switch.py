@@ -43,6 +43,7 @@ from ivr.ports.telephony import (
     LegEnded,
     LegFailed,
     LegJoined,
+    LegKeyed,
     LegRang,
     LegStranded,
     LiveLeg,
@@ -338,6 +339,10 @@ class FakeSwitch:
         phone.is_reachable = reachable
         self._emit(PhoneChanged(Endpoint(phone.address), reachable))
 
+    def keys(self, phone: FakePhone, code: str) -> None:
+        """Key a feature code in a talking room."""
+        self._emit(LegKeyed(self._of(phone).leg_id, code))
+
     # --- the participant's side (fake_participant.Line) ---------------------------------------
     def length_of(self, sound: str) -> timedelta:
         """How long a sound lasts."""
@@ -449,6 +454,9 @@ class FakeSwitch:
                 leg.up = True
                 if place and place.room:
                     self._emit(LegJoined(leg.leg_id, place.room))
+            case PlaceKind.SORRY if place and place.room:
+                leg.phone.heard.append("sorry")
+                self._spawn(self._move(leg, room(place.room), visit))
             case PlaceKind.PROGRAM:
                 self._spawn(self._hand_over(leg, visit))
             case PlaceKind.REORDER | PlaceKind.GOODBYE:

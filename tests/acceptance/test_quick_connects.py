@@ -400,6 +400,32 @@ async def test_e10_a_third_party_joins_without_a_hold(talking: Talk) -> None:
     assert listen(talking.customer.heard.latest(2)).ms(MUSIC) == 0
 
 
+# --- from the phone -----------------------------------------------------------------------------
+
+
+async def test_codes_start_join_and_leave_and_other_keys_reach_the_far_end(
+    house: House, talking: Talk
+) -> None:
+    talking.ben_phone.will(Answer(after=0.2))
+
+    await talking.anna.press("45#")
+    await house.until(lambda: talking.customer.digits == "45#", what="the keys arrive")
+    await talking.anna.press("*6")
+    await hears(house, talking.anna, SOUND, ms=200)
+    await talking.hear_each_other(talking.customer, talking.anna)
+    await talking.anna.press("*71")
+    ben = await rung(talking.ben_phone)
+    await talking.hear_each_other(talking.anna, ben)
+    await talking.anna.press("*1")
+    await talking.hear_each_other(talking.customer, talking.anna, ben)
+    await talking.anna.press("*9")
+    await talking.comes_to("handed_over")
+
+    await talking.anna.ended(within=PATIENCE)
+    await talking.hear_each_other(talking.customer, ben)
+    assert talking.customer.digits == "45#", "codes stay with the agent"
+
+
 # --- a controller that dies ---------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ from ivr.ports.provisioning import (
     PbxPlan,
     Trunk,
 )
+from ivr.settings import Settings
 from ivr.telephony import dialplan as names
 from ivr.telephony.provisioning import render
 from tests.asterisk_config import Extensions, Section, Step, dialplan, lines, parse, with_includes
@@ -57,7 +58,7 @@ def test_contexts_are_the_same_on_both_sides() -> None:
 
 
 def test_places_are_the_same_on_both_sides() -> None:
-    patterns = {"_room-.", "_agi-."}
+    patterns = {"_room-.", "_sorry-.", "_agi-."}
 
     assert CONTEXTS["places"].keys() - {"i"} - patterns == names.FIXED_PLACES
     assert CONTEXTS["places"].keys() >= patterns
@@ -260,7 +261,7 @@ def test_no_pattern_takes_everything() -> None:
 
 
 def test_dashed_patterns_hold_no_letter_that_stands_for_digits() -> None:
-    for pattern in ("_room-.", "_agi-."):
+    for pattern in ("_room-.", "_sorry-.", "_agi-."):
         assert pattern in CONTEXTS["places"]
         assert not set(pattern.lower()) & set("xzn")
 
@@ -311,11 +312,24 @@ def test_rooms_are_silent_in_themselves_and_pass_keys_on() -> None:
     party = section("party", of="confbridge.conf")
     (room,) = (s.arguments for _, _, s in steps() if s.application == "ConfBridge")
 
-    assert room == "${EXTEN:5},conversation,party"
+    assert room == f"${{EXTEN:5}},conversation,party,${{{names.Variable.MENU}}}"
     assert section("conversation", of="confbridge.conf").one("type") == "bridge"
     assert party.one("music_on_hold_when_empty") == "no"
     assert party.one("quiet") == "yes"
     assert party.one("dtmf_passthrough") == "yes"
+
+
+def test_every_code_of_an_agents_menu_runs_its_own_extension_and_comes_back() -> None:
+    menu = section(names.Context.CODES, of="confbridge.conf")
+    codes = [code for code, _ in menu.settings if code.startswith("*")]
+
+    assert {f"*{digit}" for digit in "012345689"} | {f"*7{d}" for d in range(10)} == set(codes)
+    for code in codes:
+        assert menu.one(code) == f"dialplan_exec({names.Context.CODES},{code},1)"
+        last = CONTEXTS[names.Context.CODES][find(CONTEXTS[names.Context.CODES], code)][-1]
+        assert last.application == "UserEvent", "the end of an extension is the way back"
+    for code in Settings(_env_file=None).codes.model_dump().values():
+        assert code in codes
 
 
 def test_tones_that_the_dialplan_plays_are_defined() -> None:

@@ -71,6 +71,19 @@ def test_environment_is_read_with_prefix_and_nesting(monkeypatch: pytest.MonkeyP
     assert len(settings.all_secrets()) == 4
 
 
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [("*1", "two verbs have the same code"), ("*7", "pattern"), ("12", "pattern")],
+)
+def test_a_code_is_a_star_and_a_digit_of_its_own(
+    code: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IVR_CODES__LEAVE", code)
+
+    with pytest.raises(BadSettings, match=why):
+        load_settings()
+
+
 def test_dotenv_file_is_read_and_the_environment_beats_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

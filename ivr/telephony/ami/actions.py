@@ -87,6 +87,8 @@ def originate(order: CallOrder, dial: str) -> AmiAction:
             ami_variable("PJSIP_HEADER(add,Call-Info)", "<sip:auto>;answer-after=0"),
             ami_variable("PJSIP_HEADER(add,Alert-Info)", "<sip:auto>;info=alert-autoanswer"),
         ]
+    if order.keys_codes:
+        variables.append(ami_variable(Variable.MENU, Context.CODES))
     headers = (
         ("Channel", dial),
         ("Context", Context.PLACES),

@@ -18,6 +18,7 @@ from ivr.ports.telephony import (
     LegEnded,
     LegEvent,
     LegJoined,
+    LegKeyed,
     LegStranded,
     PhoneChanged,
     SwitchEvent,
@@ -43,6 +44,7 @@ _FORGET_AFTER: Final = 1000
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 _SIP_CODE = re.compile(r"\b[1-6]\d\d\b", re.ASCII)
 _NAMED_BY_ASTERISK = re.compile(r"[0-9]+\.[0-9]+", re.ASCII)
+_CODE = re.compile(r"\*[0-9]{1,3}", re.ASCII)
 _RINGING_STATES: Final = frozenset({"5"})
 _RINGING_DIAL_STATES: Final = frozenset({"RINGING", "PROGRESS"})
 _REACHABLE: Final[Mapping[str, bool]] = {
@@ -67,7 +69,7 @@ class Dialled:
     leg_id: LegId
 
 
-Sighting = LegSighting | Dialled | LegJoined | LegStranded | PhoneChanged
+Sighting = LegSighting | Dialled | LegJoined | LegKeyed | LegStranded | PhoneChanged
 
 
 def read(message: SafeMessage) -> Sighting | None:
@@ -128,9 +130,14 @@ def _confbridge_join(message: SafeMessage) -> Sighting | None:
 
 def _user_event(message: SafeMessage) -> Sighting | None:
     leg_id = message.text("Leg") or message.text("Uniqueid")
-    if message.text("UserEvent") != UserEvent.LEG_LOST or not leg_id:
-        return None
-    return LegStranded(LegId(leg_id))
+    code = message.text("Code")
+    match message.text("UserEvent"):
+        case UserEvent.LEG_LOST if leg_id:
+            return LegStranded(LegId(leg_id))
+        case UserEvent.FEATURE_CODE if leg_id and _CODE.fullmatch(code):
+            return LegKeyed(LegId(leg_id), code)
+        case _:
+            return None
 
 
 def _contact_status(message: SafeMessage) -> Sighting | None:

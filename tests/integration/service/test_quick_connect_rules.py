@@ -61,7 +61,8 @@ class Talk:
 
     async def comes_to(self, state: TransferState) -> None:
         async def there() -> bool:
-            return (await self.transfer()).state is state
+            found = await self.centre.store.latest_transfer_of(self.contact_id)
+            return found is not None and found.state is state
 
         await self.centre.until(there)
 
@@ -507,6 +508,28 @@ def test_the_same_key_is_carried_out_once(tmp_path: Path) -> None:
 
         assert (await talk.transfer()).state is TransferState.DESTINATION_HELD
         assert len([c for c in await talk.centre.contacts() if c.is_transfer]) == 1
+
+    play(tmp_path, scene)
+
+
+def test_codes_of_the_source_are_verbs_and_one_in_vain_is_heard(tmp_path: Path) -> None:
+    async def scene(talk: Talk) -> None:
+        talk.anna.keys("*1")
+        await talk.centre.until(lambda: "sorry" in talk.anna.heard)
+        await talk.talking_are(talk.customer, talk.anna)
+        talk.ben.answers()
+        talk.anna.keys("*71")
+        await talk.comes_to(TransferState.CONSULTING)
+
+        talk.anna.keys("*1")
+        await talk.talking_are(talk.customer, talk.anna, talk.ben)
+        talk.ben.keys("*9")
+        await talk.centre.until(lambda: "sorry" in talk.ben.heard)
+        await talk.talking_are(talk.customer, talk.anna, talk.ben)
+        talk.anna.keys("*9")
+
+        await talk.talking_are(talk.customer, talk.ben)
+        assert talk.anna.heard.count("sorry") == 1
 
     play(tmp_path, scene)
 

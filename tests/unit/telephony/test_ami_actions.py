@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -46,6 +47,12 @@ def test_every_variable_is_a_header_of_its_own() -> None:
         "PJSIP_HEADER(add,Call-Info)=<sip:auto>;answer-after=0",
         "PJSIP_HEADER(add,Alert-Info)=<sip:auto>;info=alert-autoanswer",
     ]
+
+
+def test_the_keys_of_an_agent_may_be_codes() -> None:
+    action = actions.originate(replace(an_order(), keys_codes=True), "PJSIP/anna")
+
+    assert ("Variable", "IVR_MENU=codes") in action.headers
 
 
 def test_contact_that_would_set_another_variable_is_refused() -> None:

@@ -15,13 +15,17 @@ from ivr.ports.telephony import (
     RINGBACK,
     Place,
     PlaceKind,
+    sorry,
 )
 from ivr.ports.telephony import room as room_of
 from ivr.telephony import dialplan
 
 pytestmark = pytest.mark.unit
 
-PLACES = (HOLD, RINGBACK, QUIET, PROGRAM, REORDER, GOODBYE, END, room_of(ContactId("k1")))
+PLACES = (
+    *(HOLD, RINGBACK, QUIET, PROGRAM, REORDER, GOODBYE, END),
+    *(room_of(ContactId("k1")), sorry(ContactId("k1"))),
+)
 
 
 def test_every_kind_of_place_has_a_name() -> None:

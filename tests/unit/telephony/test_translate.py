@@ -17,6 +17,7 @@ from ivr.ports.telephony import (
     LegEnded,
     LegFailed,
     LegJoined,
+    LegKeyed,
     LegRang,
     LegStranded,
     LiveLeg,
@@ -117,6 +118,14 @@ def test_leg_that_falls_out_of_its_place_is_stranded() -> None:
 
     assert tell(event) == [LegStranded(LegId("k1-c1"))]
     assert tell(an_event("UserEvent", UserEvent="Other", Leg="k1-c1")) == []
+
+
+def test_a_feature_code_is_a_star_and_digits() -> None:
+    keyed = {"UserEvent": "FeatureCode", "Leg": "k1-a1", "Uniqueid": "k1-a1"}
+
+    assert tell(an_event("UserEvent", Code="*71", **keyed)) == [LegKeyed(LegId("k1-a1"), "*71")]
+    for code in ("", "1", "*", "*12345", "*1#"):
+        assert tell(an_event("UserEvent", Code=code, **keyed)) == []
 
 
 def test_inbound_leg_only_ends() -> None:
