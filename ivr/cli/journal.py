@@ -147,6 +147,8 @@ KINDS: Final[Mapping[str, Callable[[Detail], str]]] = {
         f"the destination was not reached: {_words(_FAILURES, d.get('reason'))}{_aside(d)}"
     ),
     "destination_rang": lambda _: "the destination's phone rings",
+    "customer_held": lambda _: "the agent put the customer on hold",
+    "customer_resumed": lambda _: "the agent took the customer off hold",
     "code_refused": lambda d: f"the code {d.get('code')} did nothing: {d.get('reason')}",
     "verb_asked": lambda d: f"the agent asked to {str(d.get('verb')).replace('-', ' ')}",
     "callback_requested": lambda d: (

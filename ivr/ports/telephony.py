@@ -165,6 +165,22 @@ class LegKeyed:
 
 
 @dataclass(frozen=True, slots=True)
+class LegHeld:
+    """A phone's own hold key was pressed, or pressed again (``held`` false)."""
+
+    leg_id: LegId
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LegReferred:
+    """A phone asked to transfer its call to an extension (blind REFER); the switch did nothing."""
+
+    leg_id: LegId
+    extension: str
+
+
+@dataclass(frozen=True, slots=True)
 class LegStranded:
     """A leg fell out of its place; it hears music until somebody moves it."""
 
@@ -195,7 +211,17 @@ class SwitchDown:
     """The link to the switch is lost; calls go on, events are missed."""
 
 
-LegEvent = LegRang | LegAnswered | LegFailed | LegEnded | LegJoined | LegKeyed | LegStranded
+LegEvent = (
+    LegRang
+    | LegAnswered
+    | LegFailed
+    | LegEnded
+    | LegJoined
+    | LegKeyed
+    | LegHeld
+    | LegReferred
+    | LegStranded
+)
 SwitchEvent = LegEvent | PhoneChanged | SwitchUp | SwitchDown
 EventSink = Callable[[SwitchEvent], None]
 """Called in order, on the event loop; must only put the event into an inbox."""

@@ -6,9 +6,10 @@ import logging
 from collections.abc import Sequence
 
 from ivr.domain.agent import AVAILABLE, OFFLINE, AgentState
-from ivr.domain.errors import LegGone, NotFound
+from ivr.domain.errors import DomainError, LegGone, NotFound
 from ivr.domain.ids import AgentId, Endpoint
 from ivr.ports.telephony import END, Participant
+from ivr.service.quick_connects import QuickConnects
 from ivr.service.world import World
 
 logger = logging.getLogger(__name__)
@@ -19,8 +20,9 @@ _SPOKEN = {AVAILABLE: "status-available", OFFLINE: "status-offline"}
 class Agents:
     """What agents and their supervisors do with statuses."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, quick_connects: QuickConnects) -> None:
         self._world = world
+        self._quick_connects = quick_connects
 
     async def list_all(self) -> Sequence[AgentState]:
         """Every agent's state."""
@@ -62,21 +64,36 @@ class Agents:
         self._world.router.ring()
 
     async def feature(self, participant: Participant) -> None:
-        """An agent's phone dialled a feature code: choose its status and say so."""
+        """An agent's phone dialled a feature code: a status, or in a call a quick connect."""
         site = self._world.site.now
         agent = site.agent_at(participant.entry.endpoint)
         code = participant.entry.code
         status = next((each for each in site.statuses if each.code == code), None)
         try:
             await participant.answer()
-            if agent is None or status is None:
+            if agent is None:
                 await self._say(participant, "invalid")
+            elif status is None:
+                begun = await self._begin(agent.id, code or "")
+                await self._say(participant, "beep" if begun else "invalid")
             else:
                 await self.choose(agent.id, status.name, by="phone")
                 await self._say(participant, _SPOKEN.get(status.name, "status-changed"))
             await participant.leave(END)
         except (LegGone, NotFound):
             return
+
+    async def _begin(self, agent_id: AgentId, code: str) -> bool:
+        """Start the quick connect of a code for the contact at hand, dialled on a second line."""
+        chosen = self._world.site.now.quick_connect_at(code)
+        state = await self._world.store.agent(agent_id)
+        if chosen is None or state is None or state.contact_id is None:
+            return False
+        try:
+            await self._quick_connects.start(state.contact_id, chosen.id)
+        except DomainError:
+            return False
+        return True
 
     async def _say(self, participant: Participant, name: str) -> None:
         sound = self._world.speech.recorded(name)

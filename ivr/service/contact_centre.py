@@ -52,9 +52,9 @@ class ContactCentre:
         self._compared = asyncio.Event()
         self._compare = Wake()
         self._phones: asyncio.Queue[PhoneChanged] = asyncio.Queue()
-        self.agents = Agents(world)
         self.callbacks = Callbacks(world, self._mailbox)
         self.quick_connects = QuickConnects(world, self._mailbox)
+        self.agents = Agents(world, self.quick_connects)
         self._router = Router(world, self._offer, self._compared.is_set)
 
     async def run(self) -> None:

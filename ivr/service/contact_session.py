@@ -30,6 +30,7 @@ from ivr.domain.errors import (
 )
 from ivr.domain.ids import AgentId, ContactId, LegId
 from ivr.domain.leg import LegOutcome, Role, outbound_leg_id
+from ivr.domain.phone_number import mask_in
 from ivr.domain.quick_connect import Event as TransferEvent
 from ivr.domain.serving import Command, Event, advance
 from ivr.ports.store import DialRefused, Note
@@ -41,9 +42,11 @@ from ivr.ports.telephony import (
     LegEnded,
     LegEvent,
     LegFailed,
+    LegHeld,
     LegJoined,
     LegKeyed,
     LegRang,
+    LegReferred,
     LegStranded,
     LiveLeg,
     Participant,
@@ -65,6 +68,7 @@ from ivr.service.mailbox import (
     VerbAsked,
 )
 from ivr.service.perform import Performer
+from ivr.service.transfer_changes import hold_begins, hold_ends
 from ivr.service.transfer_requests import begin_transfer, use_verb
 from ivr.service.transfer_run import TransferRun
 from ivr.service.world import World
@@ -272,6 +276,10 @@ class ContactSession:
                 pass
             case LegKeyed(leg_id, code):
                 await self._keyed(leg_id, code)
+            case LegReferred(leg_id, extension):
+                await self._referred(leg_id, extension)
+            case LegHeld(leg_id, held):
+                await self._held(leg_id, held=held)
             case Arrived(participant, released):
                 await self._arrived(participant, released)
             case ProgramEnded(participant, played):
@@ -338,6 +346,8 @@ class ContactSession:
         note = Note("contact_moved", {"event": event.name.lower(), "to": row.to.value})
         told = (*self._untold, note, *notes)
         fields = {**_times_of(row.to, now), **(changes or {})}
+        if row.to is S.ENDED:
+            fields |= hold_ends(self.contact, now)
         store = self.world.store
         if row.to is S.ENDED:
             ending = ending_of(self.contact, event, failure)
@@ -560,6 +570,29 @@ class ContactSession:
             note = Note("code_refused", {"code": code, "reason": str(error)})
             await self.world.store.note(self.id, note, now=self.now())
             await self.world.switch.move(leg_id, sorry(self.contact.talks_in))
+
+    async def _referred(self, leg_id: LegId, extension: str) -> None:
+        """The agent's phone transfers to an extension: its quick connect, if it is one."""
+        try:
+            await self._use_code(leg_id, extension)
+        except NotNow as error:
+            note = Note("code_refused", {"code": mask_in(extension), "reason": str(error)})
+            await self.world.store.note(self.id, note, now=self.now())
+
+    async def _held(self, leg_id: LegId, *, held: bool) -> None:
+        """The agent's phone has its own hold key: whoever listens to it hears music meanwhile."""
+        if self.agent is None or self.agent.leg_id != leg_id:
+            return
+        if self.transfer is not None:
+            await self.transfer.source_held(held=held)
+        elif self.contact.state is S.CONNECTED and held != (self.contact.held_since is not None):
+            now = self.now()
+            changes = hold_begins(self.contact, now) if held else hold_ends(self.contact, now)
+            note = Note("customer_held" if held else "customer_resumed")
+            await self.world.store.change_contact(self.id, changes, note, now=now)
+            self.contact = replace(self.contact, **changes)
+            if self.customer is not None:
+                await self.performer.place_customer(self.customer)
 
     async def _use_code(self, leg_id: LegId, code: str) -> None:
         verb, site = self.world.codes.get(code), self.world.site.now

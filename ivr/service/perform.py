@@ -15,6 +15,7 @@ from ivr.domain.errors import LegGone, LinkDown, TelephonyError
 from ivr.domain.ids import AgentId, ContactId, LegId
 from ivr.domain.leg import LegOutcome
 from ivr.domain.serving import Command, Event
+from ivr.flow.defaults import default_flow
 from ivr.flow.effects import Hook
 from ivr.flow.kinds import FlowKind
 from ivr.flow.memory import Memory, ResumePoint
@@ -22,6 +23,7 @@ from ivr.flow.step import PinnedFlow
 from ivr.ports.store import Note
 from ivr.ports.telephony import (
     END,
+    HOLD,
     PROGRAM,
     QUIET,
     RINGBACK,
@@ -323,7 +325,7 @@ class Performer:
         s = self._s
         match s.contact.state:
             case S.CONNECTED:
-                await self._send(line, room(s.contact.talks_in))
+                await self.place_customer(line)
             case S.ENDED:
                 await self._send(line, s.exit)
             case S.CUSTOMER_WHISPER:
@@ -443,7 +445,27 @@ class Performer:
 
     def _customer_place(self) -> Place:
         contact = self._s.contact
-        return room(contact.talks_in) if contact.state is S.CONNECTED else PROGRAM
+        if contact.state is not S.CONNECTED:
+            return PROGRAM
+        return room(contact.talks_in) if contact.held_since is None else self.hold_place()
+
+    def hold_place(self) -> Place:
+        """Where a customer on hold is: with music, or with the controller to hear a flow."""
+        return HOLD if self.hold_flow() is None else PROGRAM
+
+    def hold_flow(self) -> PinnedFlow | None:
+        """What a customer on hold hears; none = music, without a flow."""
+        name = self._s.contact.hooks.get(Hook.CUSTOMER_HOLD.value)
+        flow = self._s.world.site.chosen(FlowKind.CUSTOMER_HOLD, name)
+        return None if flow is default_flow(FlowKind.CUSTOMER_HOLD) else flow
+
+    async def place_customer(self, line: Line) -> None:
+        """Let the customer of a connected contact talk, or hear what is heard on hold."""
+        flow = self.hold_flow() if self._s.contact.held_since is not None else None
+        if flow is not None and line.participant is not None and line.program is None:
+            self.play(line, flow, self._s.contact)
+        else:
+            await self._send(line, self._customer_place())
 
     def _agent_place(self) -> Place:
         match self._s.contact.state:

@@ -48,7 +48,8 @@ async def begin_transfer(
         state=row.to,
         began_at=now,
     )
-    change = ContactChange(source.id, None, hold_begins(source, now) if is_held(row.to) else {})
+    begins = is_held(row.to) and source.held_since is None  # the phone's own key may have begun it
+    change = ContactChange(source.id, None, hold_begins(source, now) if begins else {})
     note = Note("transfer_began", {"quick_connect": quick_connect.name, "key": key})
     if not await world.store.begin_transfer(transfer, contact, change, note):
         raise NotNow("the contact has moved on")

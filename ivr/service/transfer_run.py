@@ -32,7 +32,6 @@ from ivr.domain.quick_connect import (
     hearing,
 )
 from ivr.domain.transfer import Transfer, talks
-from ivr.flow.defaults import default_flow
 from ivr.flow.effects import Hook
 from ivr.flow.kinds import FlowKind
 from ivr.flow.step import PinnedFlow
@@ -48,9 +47,11 @@ from ivr.ports.telephony import (
     LegEnded,
     LegEvent,
     LegFailed,
+    LegHeld,
     LegJoined,
     LegKeyed,
     LegRang,
+    LegReferred,
     LegStranded,
     LiveLeg,
     Place,
@@ -60,6 +61,7 @@ from ivr.ports.telephony import (
 from ivr.service.dialling import route
 from ivr.service.flow_runner import FlowEnd
 from ivr.service.lines import Line
+from ivr.service.mailbox import Doubted
 from ivr.service.transfer_changes import changes_of
 from ivr.service.whispers import prepare_transfer_whispers
 
@@ -72,6 +74,12 @@ S, E, C, K = TransferState, Event, Command, QuickConnectKind
 
 _QUEUES = (S.IN_QUEUE, S.ADDING_IN_QUEUE)
 _RINGS = (S.RINGING, S.ADDING_RINGING, S.COLD_RINGING)
+_BACK_FROM_HOLD = {
+    S.CONSULTING: E.HOLD_CUSTOMER_ASKED,
+    S.JOINED: E.JOIN_ASKED,
+    S.DESTINATION_HELD: E.HOLD_DESTINATION_ASKED,
+}
+"""What the source's own hold key comes back to, when it is pressed again."""
 _WHISPER_ENDED = {
     Party.CUSTOMER: E.CUSTOMER_WHISPER_ENDED,
     Party.SOURCE: E.SOURCE_WHISPER_ENDED,
@@ -101,6 +109,7 @@ class TransferRun:
         self.transfer = transfer
         self.contact = contact
         self.destination: Line | None = None
+        self._held_from: TransferState | None = None
         self._s = session
         session.mailbox.lend(contact.id, session.id)
         if contact.state in SERVING_STATES and contact.agent_attempts:
@@ -161,8 +170,8 @@ class TransferRun:
                 await self.happened(E.DESTINATION_HUNG_UP)
             case LegStranded(leg_id):
                 await s.performer.put_right(leg_id)
-            case LegKeyed():
-                return False  # who was brought in has no codes yet
+            case LegKeyed() | LegHeld() | LegReferred():
+                return False  # who was brought in has no controls yet
             case LegJoined():
                 pass
         return True
@@ -181,6 +190,16 @@ class TransferRun:
             if self.state is S.QUEUE_FLOW:
                 await self.happened(E.TRANSFERRED_TO_QUEUE)
         return await self.happened(E.LEAVE_ASKED)
+
+    async def source_held(self, *, held: bool) -> None:
+        """The source's phone was put on hold, or taken off it: so is whoever listens to it."""
+        if held and self.state in _BACK_FROM_HOLD:
+            self._held_from = self.state
+            await self.happened(E.HOLD_ALL_ASKED)
+        elif not held and self._held_from is not None:
+            before, self._held_from = self._held_from, None
+            if self.state is S.ALL_HELD:
+                await self.happened(_BACK_FROM_HOLD[before])
 
     async def destination_answered(self) -> None:
         """The destination's phone was answered."""
@@ -289,7 +308,7 @@ class TransferRun:
         s, hands = self._s, self._s.performer
         match command:
             case C.CUSTOMER_TO_HOLD:
-                await self._send(s.customer, HOLD if self._hold_flow() is None else PROGRAM)
+                await self._send(s.customer, hands.hold_place())
             case C.CUSTOMER_TO_TALK:
                 await self._send(s.customer, self._room())
             case C.CUSTOMER_TO_QUEUE:
@@ -504,7 +523,7 @@ class TransferRun:
         hears = hearing(self.state)[party]
         site = self._s.world.site
         if Sound.HOLD in hears and party is Party.CUSTOMER:
-            flow = self._hold_flow()
+            flow = self._s.performer.hold_flow()
             if flow is None:
                 await self._send(line, HOLD)
             else:
@@ -528,8 +547,8 @@ class TransferRun:
         hears = hearing(self.state)[party]
         if talks(hears) or (party is Party.SOURCE and self.state is S.ALL_HELD):
             return self._room()
-        if Sound.HOLD in hears and party is Party.CUSTOMER and self._hold_flow() is None:
-            return HOLD
+        if Sound.HOLD in hears and party is Party.CUSTOMER:
+            return self._s.performer.hold_place()
         if Sound.RINGING in hears:
             return RINGBACK
         if not hears:
@@ -540,12 +559,6 @@ class TransferRun:
         """The line of this leg, if it is one of the three."""
         lines = (self._s.customer, self._s.agent, self.destination)
         return next((line for line in lines if line and line.leg_id == leg_id), None)
-
-    def _hold_flow(self) -> PinnedFlow | None:
-        """What a customer on hold hears; none = music, without a flow."""
-        name = self._s.contact.hooks.get(Hook.CUSTOMER_HOLD.value)
-        flow = self._s.world.site.chosen(FlowKind.CUSTOMER_HOLD, name)
-        return None if flow is default_flow(FlowKind.CUSTOMER_HOLD) else flow
 
     def _transfer_flow(self) -> PinnedFlow:
         queue = self.transfer.kind is K.QUEUE
@@ -577,6 +590,7 @@ class TransferRun:
             else:
                 await self.leg_event(LegEnded(line.leg_id, normal=False))
         if not self.transfer.is_open:
+            s.mailbox.post(self.contact.id, Doubted())  # if another session has it now
             return
         ringing = self.destination
         if self.state in (*_RINGS, *_QUEUES) and ringing is not None and live[ringing.leg_id].up:

@@ -20,7 +20,7 @@ from typing import Final, Protocol
 
 from ivr.domain.ids import LegId
 from ivr.domain.leg import LegOutcome
-from ivr.ports.telephony import CallOrder, Entry
+from ivr.ports.telephony import CallOrder, Entry, LegEvent, LegHeld, LegKeyed, LegReferred
 
 HANGS_UP: Final = "hangs up"
 """In a list of answers: hang up instead of pressing keys."""
@@ -62,8 +62,8 @@ class Hand(Protocol):
         """End whatever leg there is, as a line that fails."""
         ...
 
-    def keys(self, phone: FakePhone, code: str) -> None:
-        """Say that a code was keyed in a talking room."""
+    def says(self, event: LegEvent) -> None:
+        """Report what a phone in a call did."""
         ...
 
     def reachable(self, phone: FakePhone, reachable: bool) -> None:
@@ -166,7 +166,25 @@ class FakePhone:
 
     def keys(self, code: str) -> None:
         """Key a feature code in a call."""
-        self.hand.keys(self, code)
+        self.hand.says(LegKeyed(self._live_leg(), code))
+
+    def holds(self) -> None:
+        """Press its own hold key."""
+        self.hand.says(LegHeld(self._live_leg(), held=True))
+
+    def resumes(self) -> None:
+        """Press its own hold key again."""
+        self.hand.says(LegHeld(self._live_leg(), held=False))
+
+    def refers(self, extension: str) -> None:
+        """Transfer its call to an extension (blind)."""
+        self.hand.says(LegReferred(self._live_leg(), extension))
+
+    def _live_leg(self) -> LegId:
+        if self.leg is None:
+            message = f"{self.address} has no call"
+            raise LookupError(message)
+        return self.leg
 
     def plug_in(self) -> None:
         """Come back to the network."""

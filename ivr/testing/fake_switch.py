@@ -41,9 +41,9 @@ from ivr.ports.telephony import (
     EventSink,
     LegAnswered,
     LegEnded,
+    LegEvent,
     LegFailed,
     LegJoined,
-    LegKeyed,
     LegRang,
     LegStranded,
     LiveLeg,
@@ -339,9 +339,9 @@ class FakeSwitch:
         phone.is_reachable = reachable
         self._emit(PhoneChanged(Endpoint(phone.address), reachable))
 
-    def keys(self, phone: FakePhone, code: str) -> None:
-        """Key a feature code in a talking room."""
-        self._emit(LegKeyed(self._of(phone).leg_id, code))
+    def says(self, event: LegEvent) -> None:
+        """Report what a phone in a call did."""
+        self._emit(event)
 
     # --- the participant's side (fake_participant.Line) ---------------------------------------
     def length_of(self, sound: str) -> timedelta:

@@ -426,6 +426,43 @@ async def test_codes_start_join_and_leave_and_other_keys_reach_the_far_end(
     assert talking.customer.digits == "45#", "codes stay with the agent"
 
 
+async def test_the_hold_key_of_the_phone_gives_the_customer_music(
+    house: House, talking: Talk
+) -> None:
+    await talking.anna.hold()
+    await hears(house, talking.customer, MUSIC)
+    await talking.anna.resume()
+
+    await talking.hear_each_other(talking.customer, talking.anna)
+
+
+async def test_a_blind_transfer_starts_the_quick_connect_of_its_extension(
+    house: House, talking: Talk
+) -> None:
+    talking.ben_phone.will(Answer(after=0.2))
+
+    await talking.anna.refer("*71")
+    ben = await rung(talking.ben_phone)
+    await talking.hear_each_other(talking.anna, ben)
+    await hears(house, talking.customer, MUSIC)
+    talking.anna.hang_up()
+
+    await talking.hear_each_other(talking.customer, ben)
+
+
+async def test_a_second_line_that_dials_the_code_starts_the_quick_connect(
+    house: House, anna: Phone, talking: Talk
+) -> None:
+    talking.ben_phone.will(Answer(after=0.2))
+
+    second = anna.call("*71")
+    ben = await rung(talking.ben_phone)
+    await second.ended(within=PATIENCE)
+    await talking.hear_each_other(talking.anna, ben)
+
+    assert listen(second.heard.pcm).ms(BEEP) >= 200
+
+
 # --- a controller that dies ---------------------------------------------------------------------
 
 

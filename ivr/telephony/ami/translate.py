@@ -17,8 +17,10 @@ from ivr.domain.ids import ContactId, Endpoint, LegId
 from ivr.ports.telephony import (
     LegEnded,
     LegEvent,
+    LegHeld,
     LegJoined,
     LegKeyed,
+    LegReferred,
     LegStranded,
     PhoneChanged,
     SwitchEvent,
@@ -69,7 +71,16 @@ class Dialled:
     leg_id: LegId
 
 
-Sighting = LegSighting | Dialled | LegJoined | LegKeyed | LegStranded | PhoneChanged
+Sighting = (
+    LegSighting
+    | Dialled
+    | LegJoined
+    | LegKeyed
+    | LegHeld
+    | LegReferred
+    | LegStranded
+    | PhoneChanged
+)
 
 
 def read(message: SafeMessage) -> Sighting | None:
@@ -140,6 +151,17 @@ def _user_event(message: SafeMessage) -> Sighting | None:
             return None
 
 
+def _hold(message: SafeMessage) -> Sighting | None:
+    if not _is_leg(message):
+        return None
+    return LegHeld(LegId(message.text("Uniqueid")), message.name == "Hold")
+
+
+def _blind_transfer(message: SafeMessage) -> Sighting | None:
+    leg_id, extension = message.text("TransfererUniqueid"), message.text("Extension")
+    return LegReferred(LegId(leg_id), extension) if leg_id and extension else None
+
+
 def _contact_status(message: SafeMessage) -> Sighting | None:
     endpoint = message.text("EndpointName")
     reachable = _REACHABLE.get(message.text("ContactStatus"))
@@ -157,6 +179,9 @@ _READERS: Final[Mapping[str, Callable[[SafeMessage], Sighting | None]]] = {
     "Hangup": _hangup,
     "ConfbridgeJoin": _confbridge_join,
     "UserEvent": _user_event,
+    "Hold": _hold,
+    "Unhold": _hold,
+    "BlindTransfer": _blind_transfer,
     "ContactStatus": _contact_status,
 }
 

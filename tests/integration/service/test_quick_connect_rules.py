@@ -534,6 +534,75 @@ def test_codes_of_the_source_are_verbs_and_one_in_vain_is_heard(tmp_path: Path) 
     play(tmp_path, scene)
 
 
+def test_the_hold_key_of_the_phone_gives_the_customer_music(tmp_path: Path) -> None:
+    async def scene(talk: Talk) -> None:
+        talk.anna.holds()
+        await talk.centre.until(lambda: talk.where(talk.customer) == HOLD)
+        await talk.centre.passes(10)
+        talk.anna.resumes()
+        await talk.talking_are(talk.customer, talk.anna)
+        source = await talk.source()
+        assert source.holds == 1
+        assert timedelta(seconds=10) <= source.held < timedelta(seconds=12)
+
+        talk.anna.holds()
+        await talk.centre.until(lambda: talk.where(talk.customer) == HOLD)
+        talk.customer.hang_up()
+        await talk.everybody_is_gone()
+        assert (await talk.source()).held_since is None
+
+    play(tmp_path, scene)
+
+
+def test_the_hold_key_in_a_consultation_holds_all_and_gives_back_what_was(tmp_path: Path) -> None:
+    async def scene(talk: Talk) -> None:
+        await talk.consults()
+        talk.anna.holds()
+        await talk.comes_to(TransferState.ALL_HELD)
+        talk.anna.resumes()
+        await talk.comes_to(TransferState.CONSULTING)
+        await talk.use(Verb.JOIN)
+        talk.anna.holds()
+        await talk.comes_to(TransferState.ALL_HELD)
+        await talk.use(Verb.HOLD_DESTINATION)
+        talk.anna.resumes()
+        await talk.centre.passes(2)
+
+        assert (await talk.transfer()).state is TransferState.DESTINATION_HELD
+
+    play(tmp_path, scene)
+
+
+def test_a_blind_transfer_to_a_code_starts_its_quick_connect(tmp_path: Path) -> None:
+    async def scene(talk: Talk) -> None:
+        talk.ben.answers()
+        talk.anna.refers("+12025550177")
+        await talk.centre.passes(1)
+        assert "code_refused" in await talk.centre.journal(talk.contact_id)
+        talk.anna.refers("*71")
+        await talk.comes_to(TransferState.CONSULTING)
+
+        assert talk.talk_together(talk.anna, talk.ben)
+
+    play(tmp_path, scene)
+
+
+def test_a_second_line_that_dials_a_code_starts_its_quick_connect(tmp_path: Path) -> None:
+    async def scene(talk: Talk) -> None:
+        talk.ben.answers()
+        second = talk.centre.switch.dials_code(ANNAS_PHONE, "*71")
+        await talk.comes_to(TransferState.CONSULTING)
+        await talk.centre.until(lambda: second.leg is None)
+        assert second.heard == ["beep"]
+
+        third = talk.centre.switch.dials_code(ANNAS_PHONE, "*71")
+        await talk.centre.until(lambda: third.leg is None)
+        assert third.heard == ["invalid"]
+        assert talk.talk_together(talk.anna, talk.ben)
+
+    play(tmp_path, scene)
+
+
 # --- a new session ------------------------------------------------------------------------------
 
 

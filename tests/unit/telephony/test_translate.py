@@ -16,9 +16,11 @@ from ivr.ports.telephony import (
     LegAnswered,
     LegEnded,
     LegFailed,
+    LegHeld,
     LegJoined,
     LegKeyed,
     LegRang,
+    LegReferred,
     LegStranded,
     LiveLeg,
     PhoneChanged,
@@ -126,6 +128,20 @@ def test_a_feature_code_is_a_star_and_digits() -> None:
     assert tell(an_event("UserEvent", Code="*71", **keyed)) == [LegKeyed(LegId("k1-a1"), "*71")]
     for code in ("", "1", "*", "*12345", "*1#"):
         assert tell(an_event("UserEvent", Code=code, **keyed)) == []
+
+
+def test_the_hold_key_and_a_blind_transfer_of_a_phone_are_told() -> None:
+    leg = {"Channel": "PJSIP/agent-anna-00000003", "Uniqueid": "k1-a1"}
+    transfer = {"TransfererUniqueid": "k1-a1", "Extension": "*71", "Result": "Invalid"}
+
+    assert tell(
+        an_event("Hold", **leg), an_event("Unhold", **leg), an_event("BlindTransfer", **transfer)
+    ) == [
+        LegHeld(LegId("k1-a1"), held=True),
+        LegHeld(LegId("k1-a1"), held=False),
+        LegReferred(LegId("k1-a1"), "*71"),
+    ]
+    assert tell(an_event("Hold", Channel="CBAnn/k1", Uniqueid="7.1")) == []
 
 
 def test_inbound_leg_only_ends() -> None:
