@@ -90,6 +90,13 @@ _WHISPERS = {
     Party.SOURCE: (Hook.CUSTOMER_WHISPER, FlowKind.CUSTOMER_WHISPER),
     Party.DESTINATION: (Hook.AGENT_WHISPER, FlowKind.AGENT_WHISPER),
 }
+_DOES = {
+    ContactState.OFFERED: AgentActivity.OFFERED,
+    ContactState.AGENT_WHISPER: AgentActivity.CONNECTING,
+    ContactState.CUSTOMER_WHISPER: AgentActivity.CONNECTING,
+    ContactState.CONNECTED: AgentActivity.ON_CONTACT,
+}
+"""What the agent of a destination does, by the state of its contact."""
 _ENDS_OF_FLOW = {FlowEnd.TO_AGENT: E.TRANSFERRED_TO_AGENT, FlowEnd.QUEUED: E.TRANSFERRED_TO_QUEUE}
 
 
@@ -506,14 +513,18 @@ class TransferRun:
             await self._s.performer.settle(agent_id, activity, of=self.contact.id)
 
     async def put_agent_right(self) -> None:
-        """Free an agent who is reserved for the destination's contact in vain."""
-        await self.refresh()
+        """Have who is reserved for the destination do what its state says, or be free of it."""
         for agent in await self._s.world.store.agents():
             if agent.contact_id != self.contact.id or agent.activity not in BUSY_ACTIVITIES:
                 continue
-            serves = self.contact.state in SERVING_STATES and self._agent_id == agent.agent_id
-            if not serves and not self._s.farewells:
-                await self._settle(agent.agent_id, AgentActivity.IDLE)
+            if self._s.farewells:
+                continue
+            await self.refresh()  # after the agent: a claim in between shows in the contact
+            activity = AgentActivity.IDLE
+            if self._agent_id == agent.agent_id:
+                activity = _DOES.get(self.contact.state, activity)
+            if activity is not agent.activity:
+                await self._settle(agent.agent_id, activity)
 
     # --- what legs hear -------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ without a hold (E10). Rows, agents' states and what is refused are proved in vir
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from itertools import count
 from time import monotonic
@@ -461,6 +461,40 @@ async def test_a_second_line_that_dials_the_code_starts_the_quick_connect(
     await talking.hear_each_other(talking.anna, ben)
 
     assert listen(second.heard.pcm).ms(BEEP) >= 200
+
+
+# --- how a change sounds ------------------------------------------------------------------------
+
+
+async def test_e6_nobody_who_stays_hears_a_gap(
+    house: House, talking: Talk, record_property: Callable[[str, object], None]
+) -> None:
+    ben = await talking.consults()
+    gaps: list[int] = []
+
+    for verb, stay in (
+        *(("join", (talking.anna, ben)), ("hold-customer", (talking.anna, ben))) * 6,
+        ("swap", ()),
+        ("join", (talking.anna, talking.customer)),
+        ("leave", (talking.customer, ben)),
+    ):
+        begun = monotonic()
+        await talking.use(verb)
+        await a_moment_passes(house, begun)
+        gaps += [longest_silence(call, begun, begun + 0.6) for call in stay]
+
+    record_property("gaps_ms", gaps)
+    assert max(gaps) <= 200, gaps
+
+
+async def a_moment_passes(house: House, since: float) -> None:
+    """Wait until more than half a second of sound has come in."""
+    await house.until(lambda: monotonic() > since + 0.7, what="a moment passes")
+
+
+def longest_silence(call: PhoneCall, begun: float, ended: float) -> int:
+    """The longest silence that a party heard in between, in milliseconds."""
+    return listen(call.heard.between(begun, ended)).longest_ms(SILENCE)
 
 
 # --- a controller that dies ---------------------------------------------------------------------
