@@ -39,8 +39,8 @@ _QUICK_CONNECT = """\
 
 Three roles: the customer, the source (the agent who starts it) and the destination (an agent, the
 next agent of a queue, or a phone number). The table is `TRANSITIONS` of
-`ivr/domain/quick_connect.py`. In a final state the contact goes on by its own machine. The service
-floor does not run this machine yet.
+`ivr/domain/quick_connect.py`. In a final state the contact goes on by its own machine: the source's
+where the customer came back, the destination's where the source has left.
 """
 
 
