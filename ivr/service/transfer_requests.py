@@ -73,11 +73,8 @@ async def use_verb(session: ContactSession, verb: Verb, *, key: str | None) -> N
     if event not in allowed_verbs(run.state):
         message = f"{verb.value} is not possible now (the quick connect is {run.state.value})"
         raise NotNow(message)
-    if key is not None:
-        await session.world.store.note(
-            session.id, Note("verb_asked", {"verb": verb.value, "key": key}), now=session.now()
-        )
-    moved = await (run.leave() if verb is Verb.LEAVE else run.happened(event))
+    note = Note("verb_asked", {"verb": verb.value, "key": key})
+    moved = await (run.leave(note) if verb is Verb.LEAVE else run.happened(event, note))
     if not moved:
         raise NotNow("the quick connect has moved on")
 

@@ -190,13 +190,13 @@ class TransferRun:
         else:
             await self.happened(E.SOURCE_LOST)
 
-    async def leave(self) -> bool:
+    async def leave(self, *notes: Note) -> bool:
         """Leave; a customer whose queue is not entered yet enters it first, or nobody leaves."""
         if self.state is S.QUEUE_FLOW:
             await self._enter_queue()
             if self.state is S.QUEUE_FLOW:
                 await self.happened(E.TRANSFERRED_TO_QUEUE)
-        return await self.happened(E.LEAVE_ASKED)
+        return await self.happened(E.LEAVE_ASKED, *notes)
 
     async def source_held(self, *, held: bool) -> None:
         """The source's phone was put on hold, or taken off it: so is whoever listens to it."""
