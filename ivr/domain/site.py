@@ -141,6 +141,7 @@ class Site:
         min_retry_delay: Floor under what flows may ask for.
         ring_agent: How long an offer rings.
         ring_customer: How long a customer's phone rings (15 to 60 s).
+        hold_limit: After which a party of a quick connect comes back by itself; none = no limit.
         acw_after_unanswered: Whether an unanswered callback attempt gives after-contact work.
         calling_window: Local hours of the called number in which callbacks are dialled.
     """
@@ -165,6 +166,7 @@ class Site:
     min_retry_delay: timedelta = timedelta(seconds=60)
     ring_agent: timedelta = timedelta(seconds=20)
     ring_customer: timedelta = timedelta(seconds=60)
+    hold_limit: timedelta | None = None
     acw_after_unanswered: bool = False
     calling_window: HoursOfOperation
 

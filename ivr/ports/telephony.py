@@ -21,6 +21,7 @@ class PlaceKind(Enum):
     RINGBACK = "ringback"  # hears ringing
     QUIET = "quiet"  # hears nothing
     PROGRAM = "program"  # is handed to the controller, which plays and collects
+    LOST = "lost"  # fell out of its place: hears music until it is moved
     REORDER = "reorder"  # hears fast busy, then is hung up
     GOODBYE = "goodbye"  # hears the goodbye sentence, then is hung up
     END = "end"  # is hung up
@@ -38,6 +39,7 @@ HOLD = Place(PlaceKind.HOLD)
 RINGBACK = Place(PlaceKind.RINGBACK)
 QUIET = Place(PlaceKind.QUIET)
 PROGRAM = Place(PlaceKind.PROGRAM)
+LOST = Place(PlaceKind.LOST)
 REORDER = Place(PlaceKind.REORDER)
 GOODBYE = Place(PlaceKind.GOODBYE)
 END = Place(PlaceKind.END)

@@ -59,6 +59,7 @@ from ivr.service.lines import Farewell, Line
 from ivr.service.mailbox import (
     Arrived,
     Doubted,
+    HoldExpired,
     Mailbox,
     Message,
     OfferWon,
@@ -218,7 +219,10 @@ class ContactSession:
         )
 
     def _let_go_of_everything(self) -> None:
-        destination = self.transfer.destination if self.transfer is not None else None
+        destination = None
+        if self.transfer is not None:
+            self.transfer.close()
+            destination = self.transfer.destination
         for line in (self.customer, self.agent, self.dial, destination):
             if line is not None:
                 line.let_go()
@@ -296,6 +300,9 @@ class ContactSession:
                     done = await self.advance(Event.STOPPED)
                 if not answer.done():
                     answer.set_result(done)
+            case HoldExpired(party):
+                if self.transfer is not None:
+                    await self.transfer.hold_expired(party)
             case TransferAsked() | VerbAsked():
                 await self._asked(message)
             case Doubted():

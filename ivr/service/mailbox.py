@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from ivr.domain.ids import AgentId, ContactId, LegId
-from ivr.domain.quick_connect import QuickConnect
+from ivr.domain.quick_connect import Party, QuickConnect
 from ivr.domain.transfer import Verb
 from ivr.ports.telephony import LegEvent, Participant
 from ivr.service.flow_runner import Played
@@ -70,6 +70,13 @@ class VerbAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldExpired:
+    """Somebody in a quick connect has been on hold for as long as the site allows."""
+
+    party: Party
+
+
+@dataclass(frozen=True, slots=True)
 class Doubted:
     """Events may have been missed: compare with the switch."""
 
@@ -82,6 +89,7 @@ Message = (
     | StopRequested
     | TransferAsked
     | VerbAsked
+    | HoldExpired
     | Doubted
 )
 

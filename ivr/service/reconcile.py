@@ -23,7 +23,9 @@ from ivr.service.world import World
 
 logger = logging.getLogger(__name__)
 
-_STAYS = frozenset({PlaceKind.ROOM, PlaceKind.HOLD, PlaceKind.RINGBACK, PlaceKind.QUIET})
+_STAYS = frozenset(
+    {PlaceKind.ROOM, PlaceKind.HOLD, PlaceKind.RINGBACK, PlaceKind.QUIET, PlaceKind.LOST}
+)
 """Kinds of places that nobody leaves by themselves."""
 
 

@@ -127,6 +127,9 @@ def site_of(document: SiteDocument, flows: Mapping[str, tuple[int, str]]) -> Sit
         min_retry_delay=timedelta(seconds=head.min_retry_delay_seconds),
         ring_agent=timedelta(seconds=head.ring_agent_seconds),
         ring_customer=timedelta(seconds=head.ring_customer_seconds),
+        hold_limit=(
+            None if head.hold_limit_seconds is None else timedelta(seconds=head.hold_limit_seconds)
+        ),
         acw_after_unanswered=head.after_contact_work_after_unanswered,
         calling_window=HoursOfOperation(
             time_zone=head.time_zone, weekly=_weekly(head.calling_window.week)

@@ -52,6 +52,7 @@ class Guests:
         task = self._group.create_task(self._guard(name, work), name=name)
         self._present.add(task)
         task.add_done_callback(self._present.discard)
+        task.add_done_callback(lambda _: work.close())  # one that is cancelled before it began
         return task
 
     def dismiss(self) -> None:

@@ -60,6 +60,7 @@ from ivr.ports.telephony import (
 )
 from ivr.service.dialling import route
 from ivr.service.flow_runner import FlowEnd
+from ivr.service.hold_limits import HoldLimits
 from ivr.service.lines import Line
 from ivr.service.mailbox import Doubted
 from ivr.service.transfer_changes import changes_of
@@ -118,6 +119,8 @@ class TransferRun:
         self.destination: Line | None = None
         self._held_from: TransferState | None = None
         self._s = session
+        self._holds = HoldLimits(session.world, session.mailbox, session.id)
+        self._holds.watch(transfer.state, customer_since=session.contact.held_since)
         session.mailbox.lend(contact.id, session.id)
         if contact.state in SERVING_STATES and contact.agent_attempts:
             self.destination = session.line(self._leg())
@@ -208,6 +211,15 @@ class TransferRun:
             if self.state is S.ALL_HELD:
                 await self.happened(_BACK_FROM_HOLD[before])
 
+    async def hold_expired(self, party: Party) -> None:
+        """Take somebody off hold who has been there for too long."""
+        customer = party is Party.CUSTOMER
+        await self.happened(E.CUSTOMER_HOLD_EXPIRED if customer else E.DESTINATION_HOLD_EXPIRED)
+
+    def close(self) -> None:
+        """Forget what is still to come: the session is over."""
+        self._holds.close()
+
     async def destination_answered(self) -> None:
         """The destination's phone was answered."""
         if self.state in (*_RINGS, *_QUEUES):
@@ -280,6 +292,7 @@ class TransferRun:
                 "cause": event.name.lower(),
             },
         )
+        self._holds.watch(row.to, customer_since=s.contact.held_since)
         if not moved.is_open:
             s.transfer_over(self)
         await self._carry_out(row, before, released)

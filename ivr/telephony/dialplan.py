@@ -112,6 +112,7 @@ _NAMES: Final = {
     PlaceKind.RINGBACK: RING,
     PlaceKind.QUIET: QUIET,
     PlaceKind.PROGRAM: agi(Script.LEG),
+    PlaceKind.LOST: LOST,
     PlaceKind.REORDER: REORDER,
     PlaceKind.GOODBYE: GOODBYE,
     PlaceKind.END: BYE,
@@ -136,7 +137,7 @@ def name_of(place: Place) -> PlaceName:
 
 
 def place_named(name: str) -> Place | None:
-    """The place that a channel's extension means; none where a leg is lost or not in a place."""
+    """The place that a channel's extension means; none where a leg is not in a place."""
     if name.startswith(_ROOM):
         return Place(PlaceKind.ROOM, ContactId(name.removeprefix(_ROOM)))
     if name.startswith(_SORRY):

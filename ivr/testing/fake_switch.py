@@ -34,6 +34,7 @@ from ivr.domain.leg import LegOutcome
 from ivr.ports.clock import Clock
 from ivr.ports.telephony import (
     GOODBYE,
+    LOST,
     PROGRAM,
     REORDER,
     CallOrder,
@@ -254,7 +255,7 @@ class FakeSwitch:
 
     def strand(self, leg_id: LegId) -> None:
         """Let a leg fall out of its place."""
-        self._enter(self._legs[leg_id], None)
+        self._enter(self._legs[leg_id], LOST)
         self._emit(LegStranded(leg_id))
 
     # --- CallControl --------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from ivr.domain.ids import ContactId
 from ivr.domain.leg import LegOutcome
 from ivr.domain.quick_connect import TransferState
 from ivr.domain.transfer import Transfer, Verb
-from ivr.ports.telephony import HOLD, RINGBACK, Place, room
+from ivr.ports.telephony import HOLD, LOST, RINGBACK, Place, room
 from ivr.testing.fake_phone import FakePhone
 from ivr.testing.fake_switch import Called
 from tests.centre import ANNA, ANNAS_PHONE, BEN, BENS_PHONE, LOCAL, Centre, running_centre
@@ -459,6 +459,61 @@ def test_e8_a_customer_who_hangs_up_leaves_the_agents_talking(tmp_path: Path) ->
     play(tmp_path, scene)
 
 
+# --- E9: the limit of a hold --------------------------------------------------------------------
+
+
+def _thirty_seconds(site: dict[str, Any]) -> None:
+    site["site"]["hold_limit_seconds"] = 30
+
+
+def test_e9_a_customer_who_is_held_for_too_long_comes_back(tmp_path: Path) -> None:
+    async def scene(talk: Talk) -> None:
+        await talk.consults()
+        await talk.centre.passes(15)
+        await talk.use(Verb.SWAP)
+        await talk.use(Verb.SWAP)
+        await talk.centre.passes(25)
+        assert (await talk.transfer()).state is TransferState.CONSULTING, "each hold counts alone"
+
+        await talk.centre.passes(6)
+
+        await talk.talking_are(talk.customer, talk.anna, talk.ben)
+        assert (await talk.transfer()).state is TransferState.JOINED
+
+    play(tmp_path, scene, change=_thirty_seconds)
+
+
+def test_e9_a_destination_that_is_held_for_too_long_comes_back(tmp_path: Path) -> None:
+    async def scene(talk: Talk) -> None:
+        await talk.consults()
+        await talk.use(Verb.SWAP)
+        await talk.centre.passes(31)
+
+        await talk.talking_are(talk.customer, talk.anna, talk.ben)
+
+    play(tmp_path, scene, change=_thirty_seconds)
+
+
+def test_e9_the_limit_of_a_hold_outlives_its_session(tmp_path: Path) -> None:
+    def soon(site: dict[str, Any]) -> None:
+        site["site"] |= {"hold_limit_seconds": 10, "ring_agent_seconds": 60}
+
+    async def scene(talk: Talk) -> None:
+        talk.ben.rings()
+        await talk.start("Ben")
+        await talk.comes_to(TransferState.RINGING)
+        talk.centre.switch.cut_link()
+        talk.centre.lose_sessions()
+        talk.centre.switch.restore_link()
+
+        await talk.comes_to(TransferState.ADDING_RINGING)
+        source = await talk.source()
+        assert timedelta(seconds=9) <= source.held <= timedelta(seconds=11)
+        await talk.talking_are(talk.customer, talk.anna)
+
+    play(tmp_path, scene, change=soon)
+
+
 # --- E10, requests ------------------------------------------------------------------------------
 
 
@@ -599,6 +654,22 @@ def test_a_second_line_that_dials_a_code_starts_its_quick_connect(tmp_path: Path
         await talk.centre.until(lambda: third.leg is None)
         assert third.heard == ["invalid"]
         assert talk.talk_together(talk.anna, talk.ben)
+
+    play(tmp_path, scene)
+
+
+def test_a_leg_that_was_lost_while_nobody_listened_is_put_back(tmp_path: Path) -> None:
+    async def scene(talk: Talk) -> None:
+        await talk.consults()
+        await talk.use(Verb.JOIN)
+        await talk.talking_are(talk.customer, talk.anna, talk.ben)
+        assert talk.customer.leg is not None
+        talk.centre.switch.cut_link()
+        talk.centre.switch.strand(talk.customer.leg)
+        assert talk.where(talk.customer) == LOST
+        talk.centre.switch.restore_link()
+
+        await talk.talking_are(talk.customer, talk.anna, talk.ben)
 
     play(tmp_path, scene)
 

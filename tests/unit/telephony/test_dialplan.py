@@ -9,6 +9,7 @@ from ivr.ports.telephony import (
     END,
     GOODBYE,
     HOLD,
+    LOST,
     PROGRAM,
     QUIET,
     REORDER,
@@ -23,7 +24,7 @@ from ivr.telephony import dialplan
 pytestmark = pytest.mark.unit
 
 PLACES = (
-    *(HOLD, RINGBACK, QUIET, PROGRAM, REORDER, GOODBYE, END),
+    *(HOLD, RINGBACK, QUIET, PROGRAM, LOST, REORDER, GOODBYE, END),
     *(room_of(ContactId("k1")), sorry(ContactId("k1"))),
 )
 
@@ -42,7 +43,7 @@ def test_a_leg_at_any_script_is_in_the_controllers_hands(script: dialplan.Script
     assert dialplan.place_named(dialplan.agi(script)) == PROGRAM
 
 
-@pytest.mark.parametrize("name", ["lost", "i", "", "s", "+493012345", "*81"])
+@pytest.mark.parametrize("name", ["i", "", "s", "+493012345", "*81"])
 def test_a_leg_elsewhere_is_at_no_place(name: str) -> None:
     assert dialplan.place_named(name) is None
 

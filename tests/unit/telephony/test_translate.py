@@ -13,6 +13,7 @@ from ivr.domain.errors import TelephonyError
 from ivr.domain.ids import ContactId, Endpoint, LegId
 from ivr.domain.leg import LegOutcome
 from ivr.ports.telephony import (
+    LOST,
     LegAnswered,
     LegEnded,
     LegFailed,
@@ -258,7 +259,7 @@ def test_live_legs_are_read_with_their_places() -> None:
         ]
     ) == [
         LiveLeg(leg_id=LegId("1"), place=room(ContactId("k1")), up=True),
-        LiveLeg(leg_id=LegId("2"), place=None, up=True),
+        LiveLeg(leg_id=LegId("2"), place=LOST, up=True),
         LiveLeg(leg_id=LegId("3"), place=None, up=False),
     ]
 

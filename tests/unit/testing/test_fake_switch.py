@@ -16,6 +16,7 @@ from ivr.ports.telephony import (
     END,
     GOODBYE,
     HOLD,
+    LOST,
     PROGRAM,
     QUIET,
     RINGBACK,
@@ -450,7 +451,7 @@ def test_crash_takes_every_leg_without_a_word() -> None:
     run(story)
 
 
-def test_stranded_leg_is_at_no_place() -> None:
+def test_a_stranded_leg_is_lost() -> None:
     async def story(world: World) -> None:
         caller = world.switch.dials("+4930999999")
         await world.switch.until(lambda: world.switch.where(caller.leg) == HOLD)
@@ -459,7 +460,7 @@ def test_stranded_leg_is_at_no_place() -> None:
         world.switch.strand(caller.leg)
 
         assert world.events[-1] == LegStranded(caller.leg)
-        assert world.switch.where(caller.leg) is None
+        assert world.switch.where(caller.leg) == LOST
 
     run(story)
 
