@@ -51,6 +51,7 @@ from ivr.ports.telephony import (
     LiveLeg,
     Participant,
     Place,
+    room,
     sorry,
 )
 from ivr.service.endings import ending_of
@@ -576,7 +577,19 @@ class ContactSession:
         except NotNow as error:
             note = Note("code_refused", {"code": code, "reason": str(error)})
             await self.world.store.note(self.id, note, now=self.now())
-            await self.world.switch.move(leg_id, sorry(self.contact.talks_in))
+            if self._talks(leg_id):
+                await self.world.switch.move(leg_id, sorry(self.contact.talks_in))
+
+    def _talks(self, leg_id: LegId) -> bool:
+        """Whether a leg belongs in the talking room now; it may have keyed before it was moved."""
+        if self.transfer is None:
+            is_agents = self.agent is not None and self.agent.leg_id == leg_id
+            return is_agents and self.contact.state is S.CONNECTED
+        line = self.transfer.line_of(leg_id)
+        if line is None:
+            return False
+        place = self.transfer.place_of(self.transfer.party_of(line))
+        return place == room(self.contact.talks_in)
 
     async def _referred(self, leg_id: LegId, extension: str) -> None:
         """The agent's phone transfers to an extension: its quick connect, if it is one."""

@@ -11,13 +11,16 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
+from random import Random
 from time import monotonic
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from ivr.domain.quick_connect import Party, TransferState, hearing
 from tests.hearing.tones import (
     AGENT,
     AGENT_WHISPER,
@@ -461,6 +464,49 @@ async def test_a_second_line_that_dials_the_code_starts_the_quick_connect(
     await talking.hear_each_other(talking.anna, ben)
 
     assert listen(second.heard.pcm).ms(BEEP) >= 200
+
+
+HELD = {Party.CUSTOMER: MUSIC, Party.SOURCE: MUSIC, Party.DESTINATION: PROMPT}
+SPEAKS = {Party.CUSTOMER: CUSTOMER, Party.SOURCE: AGENT, Party.DESTINATION: SECOND_AGENT}
+EVERY_SOUND = {*SPEAKS.values(), *HELD.values(), AGENT_WHISPER, CUSTOMER_WHISPER}
+
+
+def promised(state: TransferState, party: Party) -> set[str]:
+    """The tones that a party hears in a settled state."""
+    hears = hearing(state)[party]
+    return {SPEAKS[each] if isinstance(each, Party) else HELD[party] for each in hears}
+
+
+async def test_everybody_hears_what_the_state_promises_whatever_is_asked(
+    house: House, talking: Talk
+) -> None:
+    ben = await talking.consults()
+    calls = {
+        Party.CUSTOMER: talking.customer,
+        Party.SOURCE: talking.anna,
+        Party.DESTINATION: ben,
+    }
+    chooses = Random(20261121)
+
+    def as_promised(state: TransferState) -> bool:
+        for party, call in calls.items():
+            heard, wanted = listen(call.heard.latest(0.5)), promised(state, party)
+            others = EVERY_SOUND - wanted
+            if wanted and heard.ms(*wanted) < 300:
+                return False
+            if any(heard.ms(tone) > 40 for tone in others):
+                return False
+        return True
+
+    for _ in range(24):
+        seen = await talking.view()
+        verb = chooses.choice([v for v in seen["verbs"] if v not in ("drop", "cancel", "leave")])
+        state = TransferState((await talking.use(verb))["step"])
+        await house.until(
+            partial(as_promised, state),
+            within=PATIENCE,
+            what=f"after {verb} everybody hears what {state.value} promises",
+        )
 
 
 # --- how a change sounds ------------------------------------------------------------------------

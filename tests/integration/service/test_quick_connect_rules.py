@@ -589,6 +589,22 @@ def test_codes_of_the_source_are_verbs_and_one_in_vain_is_heard(tmp_path: Path) 
     play(tmp_path, scene)
 
 
+def test_a_code_that_comes_late_moves_nobody(tmp_path: Path) -> None:
+    async def scene(talk: Talk) -> None:
+        talk.ben.rings()
+        talk.anna.keys("*71")
+        talk.anna.keys("*71")
+        await talk.comes_to(TransferState.RINGING)
+        talk.anna.keys("*1")
+        await talk.centre.passes(1)
+
+        assert talk.where(talk.anna) == RINGBACK
+        assert "sorry" not in talk.anna.heard
+        assert (await talk.centre.journal(talk.contact_id)).count("code_refused") == 2
+
+    play(tmp_path, scene)
+
+
 def test_the_hold_key_of_the_phone_gives_the_customer_music(tmp_path: Path) -> None:
     async def scene(talk: Talk) -> None:
         talk.anna.holds()
