@@ -14,7 +14,7 @@ from typing import Final, Self
 from asterisk.manager import ManagerAuthException, ManagerException
 
 from ivr.domain.ids import Endpoint, LegId
-from ivr.ports.telephony import LiveLeg
+from ivr.ports.telephony import LOST, LiveLeg
 from ivr.telephony.dialplan import FIXED_PLACES, Context, Variable, place_named
 from ivr.telephony.second_client import TIMEOUT_SECONDS, SecondClient, SecondMessage
 
@@ -239,7 +239,7 @@ def _phone(phone: Endpoint, there: bool | None) -> Finding:
 
 
 def _legs(legs: Sequence[LiveLeg]) -> Finding:
-    lost = sum(1 for leg in legs if leg.up and leg.place is None)
+    lost = sum(1 for leg in legs if leg.up and leg.place in (None, LOST))
     if lost:
         return Finding("legs", False, f"{len(legs)} legs, {lost} of them at no place")
     return Finding("legs", True, f"{len(legs)} legs, each at its place")
