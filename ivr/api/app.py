@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from ivr.api import errors
 from ivr.domain.ids import AgentId, ContactId
+from ivr.domain.monitor import MonitorVerb
 from ivr.domain.transfer import Verb
 from ivr.service import overview
 from ivr.service.contact_centre import ContactCentre
@@ -33,6 +34,14 @@ class QuickConnectChoice(BaseModel):
 
     quick_connect: Annotated[str, Field(min_length=1, max_length=127)]
     hold: bool = True
+
+
+class SupervisorChoice(BaseModel):
+    """A supervisor by id."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    supervisor: Annotated[str, Field(min_length=1, max_length=127)]
 
 
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", max_length=127)]
@@ -122,6 +131,17 @@ def create_app(
     ) -> Mapping[str, Any]:
         await centre.quick_connects.use(ContactId(contact_id), verb, key=key)
         return await centre.quick_connects.view(ContactId(contact_id))
+
+    @api.get("/contacts/{contact_id}/monitor")
+    async def monitors(contact_id: str) -> Sequence[Mapping[str, Any]]:
+        return await centre.supervisors.of_contact(ContactId(contact_id))
+
+    @api.post("/contacts/{contact_id}/monitor/{verb}")
+    async def supervise(
+        contact_id: str, verb: MonitorVerb, choice: SupervisorChoice
+    ) -> Sequence[Mapping[str, Any]]:
+        await centre.supervisors.ask(ContactId(contact_id), choice.supervisor, verb)
+        return await centre.supervisors.of_contact(ContactId(contact_id))
 
     @api.post("/site/reload")
     async def reload() -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ import click
 
 from ivr.cli.environment import Environment, pass_environment
 from ivr.cli.journal import sentence
+from ivr.cli.monitor import monitor
 from ivr.cli.output import duration, json_option, show, show_grid, show_json, show_table
 from ivr.cli.transfer import transfer
 
@@ -20,6 +21,7 @@ def contact() -> None:
 
 
 contact.add_command(transfer)
+contact.add_command(monitor)
 
 
 @contact.command(name="list")

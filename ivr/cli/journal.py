@@ -146,7 +146,12 @@ KINDS: Final[Mapping[str, Callable[[Detail], str]]] = {
     "transfer_failed": lambda d: (
         f"the destination was not reached: {_words(_FAILURES, d.get('reason'))}{_aside(d)}"
     ),
+    "monitor_began": lambda d: f"{d.get('supervisor')} began to supervise: {d.get('mode')}",
+    "monitor_changed": lambda d: f"{d.get('supervisor')} supervises: {d.get('mode')}",
+    "monitor_ended": lambda d: f"{d.get('supervisor')} ended the supervision",
+    "monitor_took_over": lambda d: f"{d.get('supervisor')} took the contact over",
     "destination_rang": lambda _: "the destination's phone rings",
+    "line_changed": lambda d: f"the agent talks on the {d.get('line')} line",
     "customer_held": lambda _: "the agent put the customer on hold",
     "customer_resumed": lambda _: "the agent took the customer off hold",
     "code_refused": lambda d: f"the code {d.get('code')} did nothing: {d.get('reason')}",

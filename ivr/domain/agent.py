@@ -30,6 +30,7 @@ class AgentActivity(Enum):
     AFTER_CONTACT_WORK = "after_contact_work"
     MISSED = "missed"
     ERROR = "error"
+    SUPERVISING = "supervising"
 
 
 BUSY_ACTIVITIES = frozenset(

@@ -14,6 +14,7 @@ from enum import Enum
 from typing import Any
 
 from ivr.domain.ids import E164, AgentId, ContactId, LegId, QueueId
+from ivr.domain.leg import Role, outbound_leg_id
 
 
 class InitiationMethod(Enum):
@@ -61,6 +62,7 @@ class DisconnectReason(Enum):
     CUSTOMER_DISCONNECT = "CUSTOMER_DISCONNECT"
     AGENT_DISCONNECT = "AGENT_DISCONNECT"
     CONTACT_FLOW_DISCONNECT = "CONTACT_FLOW_DISCONNECT"
+    BARGED = "BARGED"
     TELECOM_PROBLEM = "TELECOM_PROBLEM"
     TELECOM_BUSY = "TELECOM_BUSY"
     TELECOM_NUMBER_INVALID = "TELECOM_NUMBER_INVALID"
@@ -88,6 +90,7 @@ class Contact:
         callback_number: The number the flow has set for a callback.
         position: Resume point of the running flow, as the flow floor wrote it.
         agent_attempts: How many offers were made (AgentConnectionAttempts).
+        adopted_leg: The leg of its agent where that is not the one of the latest offer.
         room_id: The contact in whose room its parties talk; none = its own. Who comes to a contact
             by a quick connect stays in the room where the talk is.
         holds: How often its agent put the customer on hold.
@@ -121,6 +124,7 @@ class Contact:
     acw_ended_at: datetime | None = None
     agent_id: AgentId | None = None
     agent_attempts: int = 0
+    adopted_leg: LegId | None = None
     disconnect_reason: DisconnectReason | None = None
     language: str = "en-US"
     voice: str | None = None
@@ -133,6 +137,16 @@ class Contact:
     held: timedelta = timedelta(0)
     longest_hold: timedelta = timedelta(0)
     held_since: datetime | None = None
+
+    @property
+    def offered_leg(self) -> LegId:
+        """The leg that its latest offer made."""
+        return outbound_leg_id(self.id, Role.AGENT, self.agent_attempts)
+
+    @property
+    def agent_leg(self) -> LegId:
+        """The leg on which its agent talks."""
+        return self.adopted_leg or self.offered_leg
 
     @property
     def talks_in(self) -> ContactId:

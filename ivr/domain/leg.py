@@ -12,6 +12,7 @@ class Role(Enum):
 
     CUSTOMER = "customer"
     AGENT = "agent"
+    SUPERVISOR = "supervisor"
 
 
 class LegOutcome(Enum):

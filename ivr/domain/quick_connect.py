@@ -113,6 +113,7 @@ class Event(Enum):
     CUSTOMER_HUNG_UP = auto()  # or the line was lost
     SOURCE_LOST = auto()  # the phone is dead
     DESTINATION_HUNG_UP = auto()  # or its phone is dead
+    TAKEN_OVER = auto()  # by a supervisor, who is the destination then
     STOPPED = auto()  # by a supervisor, the API or the command line
 
 
@@ -318,6 +319,7 @@ TRANSITIONS: Final[Mapping[tuple[S, Event], Row]] = {
     (S.JOINED, E.CUSTOMER_HUNG_UP): Row(S.CUSTOMER_GONE, (C.REPORT_CUSTOMER_GONE,)),
     (S.JOINED, E.SOURCE_LOST): Row(S.HANDED_OVER, _LOST),
     (S.JOINED, E.DESTINATION_HUNG_UP): Row(S.RETURNED, (C.DESTINATION_WRAPS_UP,)),
+    (S.JOINED, E.TAKEN_OVER): Row(S.HANDED_OVER, _LEAVES),
     (S.JOINED, E.STOPPED): Row(S.ENDED, _DROP_ALL),
     #
     (S.ALL_HELD, E.JOIN_ASKED): Row(S.JOINED, (C.CUSTOMER_TO_TALK, C.DESTINATION_TO_TALK)),
@@ -499,6 +501,8 @@ IMPOSSIBLE: Final[frozenset[tuple[S, Event]]] = frozenset(
         # Only what is in a queue, or about to be, finds it full; only that is offered.
         *((state, E.QUEUE_FULL) for state in _OPEN),
         *((state, E.OFFER_WON) for state in _OPEN),
+        # A supervisor takes over what has just begun with all three there.
+        *((state, E.TAKEN_OVER) for state in _OPEN),
         # A phone is answered once, fails before that, and hangs up when it was called.
         *((state, E.AGENT_ANSWERED) for state in _OPEN),
         *((state, E.NUMBER_ANSWERED) for state in _OPEN),

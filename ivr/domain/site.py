@@ -77,6 +77,7 @@ class Agent:
         endpoint: Their SIP phone's account on the switch.
         acw_limit: Longest after-contact work; zero = until cleared; none = no such work.
         auto_accept: Whether the phone is asked to answer by itself.
+        supervises: Whether they may listen to other agents, whisper, barge in and take over.
     """
 
     id: AgentId
@@ -85,6 +86,7 @@ class Agent:
     endpoint: Endpoint
     acw_limit: timedelta | None = timedelta(0)
     auto_accept: bool = False
+    supervises: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

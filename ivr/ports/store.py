@@ -21,6 +21,7 @@ from ivr.domain.callback import Attempt, Callback, CallbackResult, FailureReason
 from ivr.domain.contact import Contact, ContactState
 from ivr.domain.ids import E164, AgentId, ContactId, LegId, QueueId
 from ivr.domain.leg import LegOutcome
+from ivr.domain.monitor import Monitor, MonitorMode
 from ivr.domain.quick_connect import TransferState
 from ivr.domain.transfer import Transfer
 
@@ -417,6 +418,48 @@ class Store(Protocol):
 
     async def open_transfers(self) -> Sequence[Transfer]:
         """Every quick connect under way, oldest first."""
+        ...
+
+    # --- supervisors --------------------------------------------------------------------------
+    async def monitor_count(self, contact_id: ContactId) -> int:
+        """How often a contact was supervised, open ones included."""
+        ...
+
+    async def begin_monitor(self, monitor: Monitor, *notes: Note) -> bool:
+        """Reserve a supervisor for a contact.
+
+        Returns:
+            Whether the supervisor was idle and the contact is connected.
+        """
+        ...
+
+    async def set_monitor_mode(
+        self, leg_id: LegId, mode: MonitorMode, *notes: Note, now: datetime
+    ) -> bool:
+        """Change what a supervisor does; whether they still supervise."""
+        ...
+
+    async def end_monitor(self, leg_id: LegId, *notes: Note, now: datetime) -> bool:
+        """End a supervision and free the supervisor; whether it was open."""
+        ...
+
+    async def take_over(
+        self,
+        leg_id: LegId,
+        transfer: Transfer,
+        contact: Contact,
+        change: ContactChange,
+        *notes: Note,
+    ) -> bool:
+        """End a supervision with the supervisor on the destination's contact of a quick connect.
+
+        Returns:
+            Whether it was open, and the quick connect could begin (``begin_transfer``).
+        """
+        ...
+
+    async def open_monitors(self) -> Sequence[Monitor]:
+        """Every supervision under way, oldest first."""
         ...
 
     # --- attempts -----------------------------------------------------------------------------

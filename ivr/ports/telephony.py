@@ -16,6 +16,8 @@ class PlaceKind(Enum):
     """What a leg does at a place."""
 
     ROOM = "room"  # talks with everybody in the same room
+    LISTEN = "listen"  # hears what another leg hears and says
+    COACH = "coach"  # likewise, and is heard by that leg alone
     SORRY = "sorry"  # hears that a key did nothing, then talks on in the room
     HOLD = "hold"  # hears music
     RINGBACK = "ringback"  # hears ringing
@@ -29,10 +31,16 @@ class PlaceKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a leg is; every change in who hears whom moves one leg to a place."""
+    """Where a leg is; every change in who hears whom moves one leg to a place.
+
+    Attributes:
+        room: Whose talking room, where the kind has one.
+        leg: Which leg is listened to, where the kind has one.
+    """
 
     kind: PlaceKind
     room: ContactId | None = None
+    leg: LegId | None = None
 
 
 HOLD = Place(PlaceKind.HOLD)
@@ -48,6 +56,16 @@ END = Place(PlaceKind.END)
 def room(contact_id: ContactId) -> Place:
     """The talking room of a contact."""
     return Place(PlaceKind.ROOM, contact_id)
+
+
+def listen(leg_id: LegId) -> Place:
+    """Where a supervisor hears what a leg hears and says."""
+    return Place(PlaceKind.LISTEN, leg=leg_id)
+
+
+def coach(leg_id: LegId) -> Place:
+    """Where a supervisor is heard by a leg alone, and hears what it hears and says."""
+    return Place(PlaceKind.COACH, leg=leg_id)
 
 
 def sorry(contact_id: ContactId) -> Place:
@@ -183,6 +201,17 @@ class LegReferred:
 
 
 @dataclass(frozen=True, slots=True)
+class LegMerged:
+    """A phone asked to connect the far ends of two of its calls (attended REFER).
+
+    The switch did nothing: whoever talks is in a room, which it does not transfer.
+    """
+
+    leg_id: LegId
+    other: LegId
+
+
+@dataclass(frozen=True, slots=True)
 class LegStranded:
     """A leg fell out of its place; it hears music until somebody moves it."""
 
@@ -222,6 +251,7 @@ LegEvent = (
     | LegKeyed
     | LegHeld
     | LegReferred
+    | LegMerged
     | LegStranded
 )
 SwitchEvent = LegEvent | PhoneChanged | SwitchUp | SwitchDown

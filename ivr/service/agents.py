@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 
@@ -9,6 +10,7 @@ from ivr.domain.agent import AVAILABLE, OFFLINE, AgentState
 from ivr.domain.errors import DomainError, LegGone, NotFound
 from ivr.domain.ids import AgentId, Endpoint
 from ivr.ports.telephony import END, Participant
+from ivr.service.mailbox import Arrived
 from ivr.service.quick_connects import QuickConnects
 from ivr.service.world import World
 
@@ -74,8 +76,9 @@ class Agents:
             if agent is None:
                 await self._say(participant, "invalid")
             elif status is None:
-                begun = await self._begin(agent.id, code or "")
-                await self._say(participant, "beep" if begun else "invalid")
+                if await self._begin(agent.id, code or "", participant):
+                    return
+                await self._say(participant, "invalid")
             else:
                 await self.choose(agent.id, status.name, by="phone")
                 await self._say(participant, _SPOKEN.get(status.name, "status-changed"))
@@ -83,16 +86,22 @@ class Agents:
         except (LegGone, NotFound):
             return
 
-    async def _begin(self, agent_id: AgentId, code: str) -> bool:
-        """Start the quick connect of a code for the contact at hand, dialled on a second line."""
+    async def _begin(self, agent_id: AgentId, code: str, line: Participant) -> bool:
+        """Start the quick connect of a code for the contact at hand, dialled on a second line.
+
+        Returns:
+            Whether it was started; the line then was the contact's for as long as it lasted.
+        """
         chosen = self._world.site.now.quick_connect_at(code)
         state = await self._world.store.agent(agent_id)
         if chosen is None or state is None or state.contact_id is None:
             return False
+        arrived = Arrived(line, asyncio.Event())
         try:
-            await self._quick_connects.start(state.contact_id, chosen.id)
+            await self._quick_connects.start(state.contact_id, chosen.id, second=arrived)
         except DomainError:
             return False
+        await arrived.released.wait()
         return True
 
     async def _say(self, participant: Participant, name: str) -> None:

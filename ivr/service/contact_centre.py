@@ -19,6 +19,7 @@ from ivr.service.callbacks import Callbacks
 from ivr.service.contact_session import ContactSession
 from ivr.service.lines import contact_named_by
 from ivr.service.mailbox import Arrived, Doubted, Mailbox, OfferWon
+from ivr.service.monitors import Supervisors
 from ivr.service.quick_connects import QuickConnects
 from ivr.service.reconcile import is_on_a_line, reconcile
 from ivr.service.router import Router
@@ -43,6 +44,7 @@ class ContactCentre:
         agents: Use cases of agents.
         callbacks: Use cases of callbacks.
         quick_connects: Use cases of quick connects.
+        supervisors: Use cases of supervisors.
     """
 
     def __init__(self, world: World, *, sweep: timedelta = SWEEP) -> None:
@@ -54,6 +56,7 @@ class ContactCentre:
         self._phones: asyncio.Queue[PhoneChanged] = asyncio.Queue()
         self.callbacks = Callbacks(world, self._mailbox)
         self.quick_connects = QuickConnects(world, self._mailbox)
+        self.supervisors = Supervisors(world, self._mailbox)
         self.agents = Agents(world, self.quick_connects)
         self._router = Router(world, self._offer, self._compared.is_set)
 
@@ -148,11 +151,11 @@ class ContactCentre:
             self._mailbox.lend(contact.id, source.id)
 
     async def _open_contact_of(self, leg_id: LegId) -> Contact | None:
-        contact_id = contact_named_by(leg_id)
-        if contact_id is not None:
-            return await self._world.store.contact(contact_id)
         contacts = await self._world.store.open_contacts()
-        return next((each for each in contacts if each.customer_leg == leg_id), None)
+        known = (each for each in contacts if leg_id in (each.customer_leg, each.adopted_leg))
+        named = contact_named_by(leg_id)
+        found = next(known, None)
+        return found or (await self._world.store.contact(named) if named else None)
 
     async def _is_compared(self) -> bool:
         """Wait a moment for the comparison after a start, so that no contact is made twice.

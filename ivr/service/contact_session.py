@@ -29,7 +29,7 @@ from ivr.domain.errors import (
     UnexpectedEvent,
 )
 from ivr.domain.ids import AgentId, ContactId, LegId
-from ivr.domain.leg import LegOutcome, Role, outbound_leg_id
+from ivr.domain.leg import LegOutcome
 from ivr.domain.phone_number import mask_in
 from ivr.domain.quick_connect import Event as TransferEvent
 from ivr.domain.serving import Command, Event, advance
@@ -45,6 +45,7 @@ from ivr.ports.telephony import (
     LegHeld,
     LegJoined,
     LegKeyed,
+    LegMerged,
     LegRang,
     LegReferred,
     LegStranded,
@@ -63,13 +64,16 @@ from ivr.service.mailbox import (
     HoldExpired,
     Mailbox,
     Message,
+    MonitorAsked,
     OfferWon,
     ProgramEnded,
     StopRequested,
     TransferAsked,
     VerbAsked,
 )
+from ivr.service.monitors import Monitors
 from ivr.service.perform import Performer
+from ivr.service.phone_lines import PhoneLines
 from ivr.service.transfer_changes import hold_begins, hold_ends
 from ivr.service.transfer_requests import begin_transfer, use_verb
 from ivr.service.transfer_run import TransferRun
@@ -104,6 +108,8 @@ class ContactSession:
         farewells: Lines of agents who were released from the contact, by leg.
         performer: What carries commands out.
         transfer: The quick connect under way; it decides who hears whom meanwhile.
+        monitors: Supervisors of the agent.
+        lines: The lines of the agent's phone.
     """
 
     def __init__(
@@ -125,6 +131,8 @@ class ContactSession:
         self._inbox = mailbox.open(contact.id)
         self.performer = Performer(self)
         self.transfer: TransferRun | None = None
+        self.monitors = Monitors(self)
+        self.lines = PhoneLines(self)
         self._begin = begin
         self._programs: asyncio.TaskGroup | None = None
         self._adopt()
@@ -135,7 +143,8 @@ class ContactSession:
         if contact.customer_leg is not None:
             self.customer = self.line(contact.customer_leg)
         if contact.state in SERVING_STATES:
-            self.agent = self.line(self.agent_leg())
+            self.agent = self.line(contact.agent_leg)
+            self.lines.take_up()
 
     # --- names ----------------------------------------------------------------------------------
 
@@ -147,10 +156,6 @@ class ContactSession:
     def now(self) -> datetime:
         """Current time, UTC."""
         return self.world.clock.now()
-
-    def agent_leg(self) -> LegId:
-        """The leg of the contact's latest offer."""
-        return outbound_leg_id(self.id, Role.AGENT, self.contact.agent_attempts)
 
     def line(self, leg_id: LegId) -> Line:
         """A line that is bound to this contact."""
@@ -166,6 +171,7 @@ class ContactSession:
                 self._programs = programs
                 await self._take_up_dial()
                 await self._take_up_transfer()
+                await self.monitors.take_up()
                 while not self._is_over():
                     await self._take(await self._inbox.messages.get())
                 self._let_go_of_everything()
@@ -208,7 +214,9 @@ class ContactSession:
             )
 
     def _is_over(self) -> bool:
-        if not self._inbox.messages.empty() or self.farewells or self.transfer is not None:
+        if not self._inbox.messages.empty() or self.farewells or self.monitors:
+            return False
+        if self.transfer is not None:
             return False
         if self.contact.state is S.ENDED:
             return self.agent is None
@@ -224,7 +232,7 @@ class ContactSession:
         if self.transfer is not None:
             self.transfer.close()
             destination = self.transfer.destination
-        for line in (self.customer, self.agent, self.dial, destination):
+        for line in (self.customer, self.agent, self.dial, self.lines.spare, destination):
             if line is not None:
                 line.let_go()
         for farewell in self.farewells.values():
@@ -238,7 +246,11 @@ class ContactSession:
                     released.set()
                 case StopRequested(answer) if not answer.done():
                     answer.set_result(False)
-                case TransferAsked(answer=asked) | VerbAsked(answer=asked) if not asked.done():
+                case (
+                    TransferAsked(answer=asked)
+                    | VerbAsked(answer=asked)
+                    | MonitorAsked(answer=asked)
+                ) if not asked.done():
                     asked.set_exception(NotNow("the contact is over"))
                 case OfferWon() as won if won.contact_id != self.id:
                     await self._offer_of_another(won)
@@ -264,8 +276,19 @@ class ContactSession:
         self._has_acted = True
         if self.transfer is not None:
             await self.transfer.refresh()
-            if isinstance(message, LegEvent) and await self.transfer.leg_event(message):
-                return
+        if not isinstance(message, LegEvent) or not await self._is_of_others(message):
+            await self._handle_own(message)
+        await self.lines.end_with_agent()
+        if self.monitors:
+            await self.monitors.follow()
+
+    async def _is_of_others(self, event: LegEvent) -> bool:
+        """Have a leg handled that is a supervisor's, a spare one or a quick connect's, if it is."""
+        if await self.monitors.leg_event(event) or await self.lines.leg_event(event):
+            return True
+        return self.transfer is not None and await self.transfer.leg_event(event)
+
+    async def _handle_own(self, message: Message) -> None:
         match message:
             case LegRang(leg_id):
                 await self._rang(leg_id)
@@ -284,7 +307,9 @@ class ContactSession:
             case LegReferred(leg_id, extension):
                 await self._referred(leg_id, extension)
             case LegHeld(leg_id, held):
-                await self._held(leg_id, held=held)
+                await self.hold_key(leg_id, held=held)
+            case LegMerged():
+                pass  # only the two lines of one agent can be merged
             case Arrived(participant, released):
                 await self._arrived(participant, released)
             case ProgramEnded(participant, played):
@@ -304,7 +329,7 @@ class ContactSession:
             case HoldExpired(party):
                 if self.transfer is not None:
                     await self.transfer.hold_expired(party)
-            case TransferAsked() | VerbAsked():
+            case TransferAsked() | VerbAsked() | MonitorAsked():
                 await self._asked(message)
             case Doubted():
                 await self._compare()
@@ -495,7 +520,7 @@ class ContactSession:
             await self.performer.put_agent_right()
             return
         self.agent_id = agent_id
-        self.agent = self.line(self.agent_leg())
+        self.agent = self.line(self.contact.agent_leg)
         await self.perform(Command.RING_AGENT)
 
     async def _offer_of_another(self, won: OfferWon) -> None:
@@ -553,14 +578,16 @@ class ContactSession:
 
     # --- quick connects -------------------------------------------------------------------------
 
-    async def _asked(self, message: TransferAsked | VerbAsked) -> None:
+    async def _asked(self, message: TransferAsked | VerbAsked | MonitorAsked) -> None:
         answer = message.answer
         try:
             match message:
-                case TransferAsked(quick_connect, hold, key):
-                    await begin_transfer(self, quick_connect, hold=hold, key=key)
+                case TransferAsked(quick_connect, hold, key, _, second):
+                    await begin_transfer(self, quick_connect, hold=hold, key=key, second=second)
                 case VerbAsked(verb, key):
                     await use_verb(self, verb, key=key)
+                case MonitorAsked(supervisor_id, asked):
+                    await self.monitors.asked(supervisor_id, asked)
         except QueuebackError as error:
             if not answer.done():
                 answer.set_exception(error)
@@ -599,7 +626,7 @@ class ContactSession:
             note = Note("code_refused", {"code": mask_in(extension), "reason": str(error)})
             await self.world.store.note(self.id, note, now=self.now())
 
-    async def _held(self, leg_id: LegId, *, held: bool) -> None:
+    async def hold_key(self, leg_id: LegId, *, held: bool) -> None:
         """The agent's phone has its own hold key: whoever listens to it hears music meanwhile."""
         if self.agent is None or self.agent.leg_id != leg_id:
             return
@@ -739,6 +766,7 @@ class ContactSession:
         for line in (self.customer, self.agent, self.dial, destination):
             if line is not None and line.is_newborn():
                 live.setdefault(line.leg_id, LiveLeg(leg_id=line.leg_id, place=None, up=False))
+        await self.lines.compare(live)
         if self.transfer is not None:
             await self.transfer.compare(live)
         if self.contact.state is S.DIALLING:
@@ -754,10 +782,12 @@ class ContactSession:
                 await self.advance(Event.OFFER_LOST)
             else:
                 await self._agent_hung_up()
+        await self.monitors.compare(live)
         for leg_id in [leg for leg in self.farewells if leg not in live]:
             await self._farewell_over(leg_id)
         for leg in live.values():
-            if self.mailbox.owner(leg.leg_id) == self.id:
+            apart = self.monitors.owns(leg.leg_id) or self.lines.owns(leg.leg_id)
+            if self.mailbox.owner(leg.leg_id) == self.id and not apart:
                 await self.performer.put_right(leg.leg_id, live=leg)
         await self.performer.put_agent_right()
 

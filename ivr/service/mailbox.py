@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from ivr.domain.ids import AgentId, ContactId, LegId
+from ivr.domain.monitor import MonitorVerb
 from ivr.domain.quick_connect import Party, QuickConnect
 from ivr.domain.transfer import Verb
 from ivr.ports.telephony import LegEvent, Participant
@@ -52,12 +53,14 @@ class TransferAsked:
     Attributes:
         hold: Whether the customer is put on hold.
         key: Of the request; the same request is carried out once.
+        second: The agent's second line, if the quick connect was dialled on one.
     """
 
     quick_connect: QuickConnect
     hold: bool
     key: str | None
     answer: asyncio.Future[None]
+    second: Arrived | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,15 @@ class VerbAsked:
 
     verb: Verb
     key: str | None
+    answer: asyncio.Future[None]
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorAsked:
+    """A supervisor asks for something; a refusal is the answer's exception."""
+
+    supervisor_id: AgentId
+    verb: MonitorVerb
     answer: asyncio.Future[None]
 
 
@@ -89,6 +101,7 @@ Message = (
     | StopRequested
     | TransferAsked
     | VerbAsked
+    | MonitorAsked
     | HoldExpired
     | Doubted
 )

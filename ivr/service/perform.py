@@ -246,7 +246,7 @@ class Performer:
     async def _after_leg(self, activity: AgentActivity) -> None:
         """Settle the agent now, or when the phone is down again: it could not ring before."""
         s = self._s
-        farewell = s.farewells.get(s.agent_leg())
+        farewell = s.farewells.get(s.contact.agent_leg)
         if farewell is not None:
             farewell.then = activity
         elif s.agent_id is not None:

@@ -12,7 +12,7 @@ from ivr.domain.ids import AgentId, ContactId
 from ivr.domain.phone_number import mask
 from ivr.domain.quick_connect import QuickConnect, allowed_verbs
 from ivr.domain.transfer import Transfer, Verb, banner, event_of, is_held
-from ivr.service.mailbox import Mailbox, TransferAsked, VerbAsked
+from ivr.service.mailbox import Arrived, Mailbox, TransferAsked, VerbAsked
 from ivr.service.world import World
 
 
@@ -32,7 +32,13 @@ class QuickConnects:
         return self._world.site.now.quick_connects_of(agent_id)
 
     async def start(
-        self, contact_id: ContactId, reference: str, *, hold: bool = True, key: str | None = None
+        self,
+        contact_id: ContactId,
+        reference: str,
+        *,
+        hold: bool = True,
+        key: str | None = None,
+        second: Arrived | None = None,
     ) -> None:
         """Start a quick connect for the agent of a connected contact.
 
@@ -41,6 +47,7 @@ class QuickConnects:
             reference: The quick connect's id or name.
             hold: Whether the customer is put on hold; else the destination joins the talk.
             key: Of the request; the same key is carried out once.
+            second: The line on which the agent goes on, if it was dialled on a second one.
 
         Raises:
             NotFound: There is no such contact or quick connect, or not for this agent.
@@ -55,7 +62,7 @@ class QuickConnects:
         if chosen not in self.of_agent(contact.agent_id):
             raise NotFound(f"agent {contact.agent_id!r} has no quick connect {reference!r}")
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        await self._ask(contact_id, TransferAsked(chosen, hold, key, answer))
+        await self._ask(contact_id, TransferAsked(chosen, hold, key, answer, second))
 
     async def use(self, contact_id: ContactId, verb: Verb, *, key: str | None = None) -> None:
         """Use a verb of the quick connect that the contact's agent has started.

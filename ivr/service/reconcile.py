@@ -16,6 +16,7 @@ from ivr.domain.contact import SERVING_STATES, Contact, ContactState
 from ivr.domain.errors import TelephonyError
 from ivr.domain.ids import AgentId
 from ivr.domain.leg import LegOutcome
+from ivr.ports.store import Note
 from ivr.ports.telephony import LiveLeg, PlaceKind
 from ivr.service.lines import contact_named_by
 from ivr.service.mailbox import Doubted, Mailbox
@@ -65,6 +66,7 @@ async def reconcile(world: World, mailbox: Mailbox, start: Callable[[Contact], N
     for contact_id in mailbox.open_ids():
         mailbox.post(contact_id, Doubted())
     await _free_agents(world, mailbox)
+    await _end_monitors(world, mailbox)
     await _close_attempts(world)
     await _hang_up_orphans(world, mailbox, live)
     world.timers.ring()
@@ -96,6 +98,14 @@ async def _free_agents(world: World, mailbox: Mailbox) -> None:
         await world.store.move_agent(
             agent.agent_id, agent.contact_id, AgentActivity.IDLE, now=world.clock.now()
         )
+
+
+async def _end_monitors(world: World, mailbox: Mailbox) -> None:
+    """Free supervisors of contacts that nobody serves any more."""
+    for monitor in await world.store.open_monitors():
+        if not mailbox.is_open(monitor.contact_id):
+            note = Note("monitor_ended", {"supervisor": monitor.supervisor_id})
+            await world.store.end_monitor(monitor.leg_id, note, now=world.clock.now())
 
 
 def serves(contact: Contact, agent_id: AgentId) -> bool:

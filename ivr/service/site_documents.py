@@ -192,6 +192,7 @@ class AgentDocument(Named):
     endpoint: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{1,39}$")] | None = None
     after_contact_work_seconds: Seconds = 0
     auto_accept: bool = False
+    supervisor: bool = False
 
 
 class StatusDocument(Document):

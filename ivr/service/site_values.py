@@ -228,4 +228,5 @@ def _agent(
         endpoint=Endpoint(agent.endpoint or f"agent-{agent.known_as()}"),
         acw_limit=limit if profile.after_contact_work else None,
         auto_accept=agent.auto_accept,
+        supervises=agent.supervisor,
     )

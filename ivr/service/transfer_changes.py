@@ -20,6 +20,7 @@ _REASONS = {
     E.DROP_ASKED: DisconnectReason.AGENT_DISCONNECT,
     E.LEAVE_ASKED: DisconnectReason.AGENT_DISCONNECT,
     E.SOURCE_LOST: DisconnectReason.AGENT_DISCONNECT,
+    E.TAKEN_OVER: DisconnectReason.BARGED,
     E.FLOW_ENDED: DisconnectReason.CONTACT_FLOW_DISCONNECT,
     E.STOPPED: DisconnectReason.API,
 }
@@ -71,7 +72,7 @@ def _of_source(
     if after.handed_over:
         fields |= {
             "disconnected_at": now,
-            "disconnect_reason": DisconnectReason.AGENT_DISCONNECT,
+            "disconnect_reason": _REASONS.get(event, DisconnectReason.AGENT_DISCONNECT),
             "next_id": after.contact_id,
         }
         return ContactChange(contact.id, ContactState.ENDED, fields)

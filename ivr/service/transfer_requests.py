@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ivr.domain.contact import Contact, ContactState, InitiationMethod
 from ivr.domain.errors import NotFound, NotNow
-from ivr.domain.quick_connect import QuickConnect, QuickConnectKind, allowed_verbs, start
+from ivr.domain.monitor import Monitor
+from ivr.domain.quick_connect import (
+    Event,
+    QuickConnect,
+    QuickConnectId,
+    QuickConnectKind,
+    TransferState,
+    allowed_verbs,
+    start,
+)
 from ivr.domain.transfer import Transfer, Verb, event_of, is_held
 from ivr.flow.effects import Hook
 from ivr.ports.store import ContactChange, Note
-from ivr.service.transfer_changes import hold_begins
+from ivr.service.mailbox import Arrived
+from ivr.service.transfer_changes import hold_begins, hold_ends
 from ivr.service.transfer_run import TransferRun
 
 if TYPE_CHECKING:
@@ -21,7 +32,12 @@ _INHERITED = (Hook.CUSTOMER_QUEUE.value, Hook.CUSTOMER_HOLD.value, Hook.AGENT_HO
 
 
 async def begin_transfer(
-    session: ContactSession, quick_connect: QuickConnect, *, hold: bool, key: str | None
+    session: ContactSession,
+    quick_connect: QuickConnect,
+    *,
+    hold: bool,
+    key: str | None,
+    second: Arrived | None = None,
 ) -> None:
     """Start a quick connect for the agent of a session's contact.
 
@@ -49,12 +65,17 @@ async def begin_transfer(
         began_at=now,
     )
     begins = is_held(row.to) and source.held_since is None  # the phone's own key may have begun it
-    change = ContactChange(source.id, None, hold_begins(source, now) if begins else {})
+    changes = dict(hold_begins(source, now)) if begins else {}
+    if second is not None:
+        changes["adopted_leg"] = second.participant.leg_id
+    change = ContactChange(source.id, None, changes)
     note = Note("transfer_began", {"quick_connect": quick_connect.name, "key": key})
     if not await world.store.begin_transfer(transfer, contact, change, note):
         raise NotNow("the contact has moved on")
     await session.read_again()
     session.transfer = TransferRun(session, transfer, contact)
+    if second is not None:
+        await session.lines.use_second(second)
     await session.transfer.begin(row)
 
 
@@ -77,6 +98,45 @@ async def use_verb(session: ContactSession, verb: Verb, *, key: str | None) -> N
     moved = await (run.leave(note) if verb is Verb.LEAVE else run.happened(event, note))
     if not moved:
         raise NotNow("the quick connect has moved on")
+
+
+async def take_over(session: ContactSession, monitor: Monitor) -> None:
+    """Make a supervisor who is on the line the contact's agent; the agent before wraps up.
+
+    Raises:
+        NotNow: The contact has moved on.
+    """
+    source, now = session.contact, session.now()
+    supervisor_id = monitor.supervisor_id
+    direct = QuickConnect(
+        id=QuickConnectId("take-over"),
+        name="Take over",
+        kind=QuickConnectKind.AGENT,
+        agent_id=supervisor_id,
+    )
+    contact = replace(
+        _destination(session, direct),
+        state=ContactState.CONNECTED,
+        agent_id=supervisor_id,
+        adopted_leg=monitor.leg_id,
+        connected_to_agent_at=now,
+    )
+    transfer = Transfer(
+        contact_id=contact.id,
+        source_id=source.id,
+        quick_connect_id=direct.id,
+        kind=direct.kind,
+        state=TransferState.JOINED,
+        began_at=now,
+    )
+    change = ContactChange(source.id, None, hold_ends(source, now))
+    note = Note("monitor_took_over", {"supervisor": supervisor_id})
+    store = session.world.store
+    if not await store.take_over(monitor.leg_id, transfer, contact, change, note):
+        raise NotNow("the contact has moved on")
+    await session.read_again()
+    session.transfer = TransferRun(session, transfer, contact)
+    await session.transfer.happened(Event.TAKEN_OVER)
 
 
 async def _was_done(session: ContactSession, key: str | None) -> bool:

@@ -18,7 +18,7 @@ from ivr.domain.agent import BUSY_ACTIVITIES, AgentActivity
 from ivr.domain.contact import SERVING_STATES, Contact, ContactState
 from ivr.domain.errors import LinkDown, NotFound, TelephonyError, UnexpectedEvent
 from ivr.domain.ids import AgentId, LegId
-from ivr.domain.leg import LegOutcome, Role, outbound_leg_id
+from ivr.domain.leg import LegOutcome
 from ivr.domain.quick_connect import (
     Command,
     Event,
@@ -50,6 +50,7 @@ from ivr.ports.telephony import (
     LegHeld,
     LegJoined,
     LegKeyed,
+    LegMerged,
     LegRang,
     LegReferred,
     LegStranded,
@@ -122,8 +123,8 @@ class TransferRun:
         self._holds = HoldLimits(session.world, session.mailbox, session.id)
         self._holds.watch(transfer.state, customer_since=session.contact.held_since)
         session.mailbox.lend(contact.id, session.id)
-        if contact.state in SERVING_STATES and contact.agent_attempts:
-            self.destination = session.line(self._leg())
+        if contact.state in SERVING_STATES and (contact.agent_attempts or contact.adopted_leg):
+            self.destination = session.line(contact.agent_leg)
 
     @property
     def state(self) -> TransferState:
@@ -133,9 +134,6 @@ class TransferRun:
     @property
     def _agent_id(self) -> AgentId | None:
         return self.contact.agent_id
-
-    def _leg(self) -> LegId:
-        return outbound_leg_id(self.contact.id, Role.AGENT, self.contact.agent_attempts)
 
     def _room(self) -> Place:
         return room(self._s.contact.talks_in)
@@ -180,7 +178,7 @@ class TransferRun:
                 await self.happened(E.DESTINATION_HUNG_UP)
             case LegStranded(leg_id):
                 await s.performer.put_right(leg_id)
-            case LegKeyed() | LegHeld() | LegReferred():
+            case LegKeyed() | LegHeld() | LegReferred() | LegMerged():
                 return False  # who was brought in has no controls yet
             case LegJoined():
                 pass
@@ -448,7 +446,7 @@ class TransferRun:
         )
         await self._call(
             CallOrder(
-                leg_id=self._leg(),
+                leg_id=self.contact.agent_leg,
                 to=ToEndpoint(endpoint=agent.endpoint),
                 caller_number=self.contact.customer_number,
                 caller_name=f"Transfer {self._queue_name()}",
@@ -475,7 +473,7 @@ class TransferRun:
         s.world.failpoint("after_intent_commit")
         await self._call(
             CallOrder(
-                leg_id=self._leg(),
+                leg_id=self.contact.agent_leg,
                 to=to,
                 caller_number=queue.caller_id if queue else None,
                 caller_name=queue.caller_id_name if queue else None,
@@ -515,7 +513,7 @@ class TransferRun:
             await self._settle(agent_id, then)
 
     async def _after_leg(self, agent_id: AgentId | None, activity: AgentActivity) -> None:
-        farewell = self._s.farewells.get(self._leg())
+        farewell = self._s.farewells.get(self.contact.agent_leg)
         if farewell is not None:
             farewell.then = activity
         else:

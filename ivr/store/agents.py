@@ -17,6 +17,7 @@ from ivr.store.rows import columns_of, record, records, values
 from ivr.store.schema import agents, contacts
 
 _COLUMNS = columns_of(agents, AgentState)
+_OCCUPIED = BUSY_ACTIVITIES | {AgentActivity.SUPERVISING}
 _ACW = AgentActivity.AFTER_CONTACT_WORK
 _THIS = agents.c.agent_id == bindparam("this")
 _GET = select(*_COLUMNS).where(_THIS)
@@ -65,7 +66,7 @@ def choose_status(
     """
     agent = _row(connection, agent_id)
     ready = kind is StatusKind.ROUTABLE
-    if agent.activity in BUSY_ACTIVITIES or (agent.activity is _ACW and not ready):
+    if agent.activity in _OCCUPIED or (agent.activity is _ACW and not ready):
         _set(connection, agent_id, {"next_status": status, "next_status_kind": kind})
         return _existing(connection, agent_id)
     if ready and agent.activity is not AgentActivity.IDLE:
@@ -119,6 +120,14 @@ def move(
             )
     _set(connection, agent_id, changes)
     return True
+
+
+def end_supervision(connection: Connection, agent_id: AgentId, *, now: datetime) -> None:
+    """Free a supervisor, applying the next status."""
+    agent = _row_or_none(connection, agent_id)
+    if agent is not None and agent.activity is AgentActivity.SUPERVISING:
+        _become_idle(connection, agent, now=now, keep_idle_since=True)
+        _apply_next_status(connection, agent, now=now)
 
 
 def end_acw(connection: Connection, agent_id: AgentId, *, now: datetime) -> bool:

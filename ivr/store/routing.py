@@ -53,6 +53,7 @@ _OFFER = (
         state=ContactState.OFFERED,
         agent_id=bindparam("agent"),
         agent_attempts=contacts.c.agent_attempts + 1,
+        adopted_leg=None,
     )
     .returning(contacts.c.agent_attempts)
 )

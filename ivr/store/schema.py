@@ -33,6 +33,7 @@ from ivr.domain.agent import AgentActivity, StatusKind
 from ivr.domain.callback import CallbackResult, FailureReason
 from ivr.domain.contact import ContactState, DisconnectReason, InitiationMethod
 from ivr.domain.leg import LegOutcome
+from ivr.domain.monitor import MonitorMode
 from ivr.domain.quick_connect import QuickConnectKind, TransferState
 from ivr.ports.store import TimerKind
 
@@ -137,6 +138,7 @@ contacts = Table(
     Column("acw_ended_at", UtcTime),
     Column("agent_id", Text),
     _required("agent_attempts", Integer),
+    Column("adopted_leg", Text),
     Column("disconnect_reason", ByValue(DisconnectReason)),
     _required("language", Text),
     Column("voice", Text),
@@ -255,6 +257,27 @@ transfers = Table(
         postgresql_where=_OPEN_TRANSFER,
     ),
     Index("transfers_by_source", "source_id", "began_at"),
+)
+
+_OPEN_MONITOR = text("ended_at IS NULL")
+
+monitors = Table(
+    "monitors",
+    metadata,
+    Column("leg_id", Text, primary_key=True),
+    Column("contact_id", Text, ForeignKey("contacts.id"), nullable=False),
+    _required("supervisor_id", Text),
+    _required("mode", ByValue(MonitorMode)),
+    _required("began_at", UtcTime),
+    Column("ended_at", UtcTime),
+    Index(
+        "monitors_one_per_supervisor",
+        "supervisor_id",
+        unique=True,
+        sqlite_where=_OPEN_MONITOR,
+        postgresql_where=_OPEN_MONITOR,
+    ),
+    Index("monitors_by_contact", "contact_id"),
 )
 
 timers = Table(

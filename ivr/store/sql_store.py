@@ -20,6 +20,7 @@ from ivr.domain.contact import Contact, ContactState
 from ivr.domain.errors import StoreError
 from ivr.domain.ids import E164, AgentId, ContactId, LegId, QueueId
 from ivr.domain.leg import LegOutcome
+from ivr.domain.monitor import Monitor, MonitorMode
 from ivr.domain.quick_connect import TransferState
 from ivr.domain.transfer import Transfer
 from ivr.ports.store import (
@@ -46,6 +47,7 @@ from ivr.store import (
     contacts,
     journal,
     lease,
+    monitors,
     routing,
     site,
     timers,
@@ -255,6 +257,34 @@ class SqlStore:
 
     async def open_transfers(self) -> Sequence[Transfer]:
         return await self._read(transfers.open_ones)
+
+    # --- supervisors --------------------------------------------------------------------------
+    async def monitor_count(self, contact_id: ContactId) -> int:
+        return await self._read(monitors.count, contact_id)
+
+    async def begin_monitor(self, monitor: Monitor, *notes: Note) -> bool:
+        return await self._write(monitors.begin, monitor, notes)
+
+    async def set_monitor_mode(
+        self, leg_id: LegId, mode: MonitorMode, *notes: Note, now: datetime
+    ) -> bool:
+        return await self._write(monitors.set_mode, leg_id, mode, notes, now=now)
+
+    async def end_monitor(self, leg_id: LegId, *notes: Note, now: datetime) -> bool:
+        return await self._write(monitors.end, leg_id, notes, now=now)
+
+    async def take_over(
+        self,
+        leg_id: LegId,
+        transfer: Transfer,
+        contact: Contact,
+        change: ContactChange,
+        *notes: Note,
+    ) -> bool:
+        return await self._write(monitors.take_over, leg_id, transfer, contact, change, notes)
+
+    async def open_monitors(self) -> Sequence[Monitor]:
+        return await self._read(monitors.open_ones)
 
     # --- attempts -----------------------------------------------------------------------------
     async def begin_attempt(

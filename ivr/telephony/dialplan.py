@@ -11,7 +11,7 @@ import re
 from enum import StrEnum
 from typing import Final, NewType
 
-from ivr.domain.ids import ContactId
+from ivr.domain.ids import ContactId, LegId
 from ivr.ports.telephony import Place, PlaceKind
 
 PlaceName = NewType("PlaceName", str)
@@ -67,9 +67,11 @@ SYSTEM_SOUNDS: Final = ("system/one-moment", "system/goodbye")
 HEARTBEAT_SECONDS: Final = 5
 """How often the controller renews the heartbeat; after 60 s waiting legs hear a goodbye."""
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,79}", re.ASCII)
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,79}", re.ASCII)
 _ROOM: Final = "room-"
 _SORRY: Final = "sorry-"
+_LISTEN: Final = "hear-"  # an n in a pattern of the dialplan means a digit
+_COACH: Final = "coach-"
 _AGI: Final = "agi-"
 
 
@@ -77,8 +79,8 @@ def place_name(text: str) -> PlaceName:
     """Check a place's name.
 
     Raises:
-        ValueError: It holds anything but letters, digits, ``_`` and ``-``, or is longer than an
-            extension may be (``AST_MAX_EXTENSION`` is 80 with its closing NUL).
+        ValueError: It holds anything but letters, digits, ``_``, ``.`` and ``-``, or is longer than
+            an extension may be (``AST_MAX_EXTENSION`` is 80 with its closing NUL).
     """
     if not _NAME.fullmatch(text):
         message = f"not a place: {text!r}"
@@ -105,7 +107,8 @@ GOODBYE: Final = PlaceName("goodbye")
 BYE: Final = PlaceName("bye")
 
 FIXED_PLACES: Final = frozenset({HOLD, RING, QUIET, LOST, REORDER, GOODBYE, BYE})
-"""Every place that is not one per contact (``room-…``, ``sorry-…``) or per script (``agi-…``)."""
+"""Every place that is not one per contact (``room-…``, ``sorry-…``), per leg (``hear-…``,
+``coach-…``) or per script (``agi-…``)."""
 
 _NAMES: Final = {
     PlaceKind.HOLD: HOLD,
@@ -117,6 +120,7 @@ _NAMES: Final = {
     PlaceKind.GOODBYE: GOODBYE,
     PlaceKind.END: BYE,
 }
+_OF_LEGS: Final = {PlaceKind.LISTEN: _LISTEN, PlaceKind.COACH: _COACH}
 _KINDS: Final = {name: kind for kind, name in _NAMES.items()}
 
 
@@ -133,6 +137,11 @@ def name_of(place: Place) -> PlaceName:
         return room(place.room)
     if place.kind is PlaceKind.SORRY:
         return place_name(f"{_SORRY}{place.room or ''}")
+    if place.kind in _OF_LEGS:
+        if not place.leg:
+            message = "nobody to listen to"
+            raise ValueError(message)
+        return place_name(_OF_LEGS[place.kind] + place.leg)
     return _NAMES[place.kind]
 
 
@@ -142,7 +151,10 @@ def place_named(name: str) -> Place | None:
         return Place(PlaceKind.ROOM, ContactId(name.removeprefix(_ROOM)))
     if name.startswith(_SORRY):
         return Place(PlaceKind.SORRY, ContactId(name.removeprefix(_SORRY)))
+    for kind, prefix in _OF_LEGS.items():
+        if name.startswith(prefix):
+            return Place(kind, leg=LegId(name.removeprefix(prefix)))
     if name.startswith(_AGI):
         return Place(PlaceKind.PROGRAM)
-    kind = _KINDS.get(PlaceName(name))
-    return None if kind is None else Place(kind)
+    fixed = _KINDS.get(PlaceName(name))
+    return None if fixed is None else Place(fixed)

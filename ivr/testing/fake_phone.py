@@ -20,7 +20,15 @@ from typing import Final, Protocol
 
 from ivr.domain.ids import LegId
 from ivr.domain.leg import LegOutcome
-from ivr.ports.telephony import CallOrder, Entry, LegEvent, LegHeld, LegKeyed, LegReferred
+from ivr.ports.telephony import (
+    CallOrder,
+    Entry,
+    LegEvent,
+    LegHeld,
+    LegKeyed,
+    LegMerged,
+    LegReferred,
+)
 
 HANGS_UP: Final = "hangs up"
 """In a list of answers: hang up instead of pressing keys."""
@@ -179,6 +187,10 @@ class FakePhone:
     def refers(self, extension: str) -> None:
         """Transfer its call to an extension (blind)."""
         self.hand.says(LegReferred(self._live_leg(), extension))
+
+    def merges_with(self, other: FakePhone) -> None:
+        """Connect the far ends of this call and of another line of the same phone (attended)."""
+        self.hand.says(LegMerged(self._live_leg(), other._live_leg()))
 
     def _live_leg(self) -> LegId:
         if self.leg is None:

@@ -453,17 +453,68 @@ async def test_a_blind_transfer_starts_the_quick_connect_of_its_extension(
     await talking.hear_each_other(talking.customer, ben)
 
 
-async def test_a_second_line_that_dials_the_code_starts_the_quick_connect(
+async def test_a_second_line_dials_the_code_and_merges_with_the_first(
     house: House, anna: Phone, talking: Talk
 ) -> None:
     talking.ben_phone.will(Answer(after=0.2))
-
+    await talking.anna.hold()
     second = anna.call("*71")
     ben = await rung(talking.ben_phone)
-    await second.ended(within=PATIENCE)
-    await talking.hear_each_other(talking.anna, ben)
+    await hears(house, second, SECOND_AGENT)
+    await hears(house, ben, AGENT)
+    await hears(house, talking.customer, MUSIC)
+    begun = monotonic()
 
-    assert listen(second.heard.pcm).ms(BEEP) >= 200
+    assert await talking.anna.merge_with(second) == 202
+
+    await talking.anna.ended(within=PATIENCE)
+    await second.ended(within=PATIENCE)
+    await talking.hear_each_other(talking.customer, ben)
+    assert listen(second.heard.pcm).ms(PROMPT) >= 900, "the transfer flow is on the second line"
+    assert longest_silence(ben, begun, monotonic()) <= 200
+    assert (await record(house, talking.contact))["DisconnectReason"] == "AGENT_DISCONNECT"
+
+
+async def test_the_phone_goes_between_its_lines_and_hangs_the_second_up(
+    house: House, anna: Phone, talking: Talk
+) -> None:
+    talking.ben_phone.will(Answer(after=0.2))
+    await talking.anna.hold()
+    second = anna.call("*71")
+    ben = await rung(talking.ben_phone)
+    await hears(house, second, SECOND_AGENT)
+
+    await second.hold()
+    await talking.anna.resume()
+    await talking.hear_each_other(talking.customer, talking.anna)
+    await hears(house, ben, PROMPT)
+    await talking.anna.hold()
+    await second.resume()
+    await hears(house, second, SECOND_AGENT)
+    await hears(house, ben, AGENT)
+    await hears(house, talking.customer, MUSIC)
+    second.hang_up()
+    await talking.anna.resume()
+
+    await ben.ended(within=PATIENCE)
+    await talking.hear_each_other(talking.customer, talking.anna)
+
+
+async def test_merging_while_it_rings_is_a_cold_transfer(
+    house: House, anna: Phone, talking: Talk
+) -> None:
+    talking.ben_phone.will(Ring())
+    await talking.anna.hold()
+    second = anna.call("*71")
+    ringing = await talking.ben_phone.ringing(PATIENCE)
+    await hears(house, second, RINGBACK)
+
+    await talking.anna.merge_with(second)
+    await talking.comes_to("cold_ringing")
+    ringing.answer()
+
+    await talking.anna.ended(within=PATIENCE)
+    await talking.hear_each_other(talking.customer, ringing)
 
 
 HELD = {Party.CUSTOMER: MUSIC, Party.SOURCE: MUSIC, Party.DESTINATION: PROMPT}

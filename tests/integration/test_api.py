@@ -50,6 +50,8 @@ EVERY_ROUTE = (
     ("GET", "/v1/contacts/c1/transfer"),
     ("POST", "/v1/contacts/c1/transfer"),
     ("POST", "/v1/contacts/c1/transfer/join"),
+    ("GET", "/v1/contacts/c1/monitor"),
+    ("POST", "/v1/contacts/c1/monitor/listen"),
     ("POST", "/v1/site/reload"),
 )
 
@@ -158,7 +160,8 @@ def test_this_module_knows_every_route(tmp_path: Path) -> None:
                 method,
                 path.replace("anna", "{agent_id}")
                 .replace("c1", "{contact_id}")
-                .replace("join", "{verb}"),
+                .replace("join", "{verb}")
+                .replace("listen", "{verb}"),
             )
             for method, path in EVERY_ROUTE
         }

@@ -58,7 +58,7 @@ def test_contexts_are_the_same_on_both_sides() -> None:
 
 
 def test_places_are_the_same_on_both_sides() -> None:
-    patterns = {"_room-.", "_sorry-.", "_agi-."}
+    patterns = {"_room-.", "_sorry-.", "_hear-.", "_coach-.", "_agi-."}
 
     assert CONTEXTS["places"].keys() - {"i"} - patterns == names.FIXED_PLACES
     assert CONTEXTS["places"].keys() >= patterns
@@ -111,7 +111,7 @@ HARMLESS = frozenset(
         *("Answer", "Hangup", "Progress", "Wait"),
         *("Goto", "GotoIf", "Set"),
         *("MusicOnHold", "Playback", "Playtones", "StopPlaytones"),
-        *("AGI", "ConfBridge", "UserEvent"),
+        *("AGI", "ConfBridge", "ChanSpy", "UserEvent"),
     }
 )
 

@@ -7,8 +7,10 @@ because nearly every message of a call depends on what was said before in it.
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from tests.phones.deadline import DeadlineMissed, deadline
 from tests.phones.digest import authorization
@@ -114,6 +116,20 @@ class PhoneCall(Call):
         What became of it arrives as sipfrag lines in ``notified``.
         """
         uri = target if target.startswith("sip") else f"sip:{target}@{self._phone.domain}"
+        return await self._refer(uri, within=within)
+
+    async def merge_with(self, other: PhoneCall, *, within: float = 5.0) -> int:
+        """Ask for an attended transfer: the far ends of this call and of another one meet.
+
+        Args:
+            other: A call of the same phone; this one is to be replaced by it (RFC 3891).
+            within: Seconds for the answer.
+        """
+        tags = f";to-tag={_tag_of(other._remote)};from-tag={other._tag}"
+        replaces = quote(f"{other.call_id}{tags}", safe="")
+        return await self._refer(f"{other._target}?Replaces={replaces}", within=within)
+
+    async def _refer(self, uri: str, *, within: float) -> int:
         own = f"<{self._phone.contact}>"
         message = self._inside("REFER", (("Refer-To", f"<{uri}>"), ("Referred-By", own)))
         async with deadline(within, lambda: f"{self!r}: no answer to the REFER"):
@@ -362,3 +378,10 @@ class PhoneCall(Call):
 
 
 ALLOWED = "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY, INFO, UPDATE, REFER"
+_TAG = re.compile(r";\s*tag=([^;>\s]+)")
+
+
+def _tag_of(address: str) -> str:
+    """The tag of a From or To header; empty without one."""
+    found = _TAG.search(address)
+    return found[1] if found else ""

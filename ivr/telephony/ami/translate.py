@@ -20,6 +20,7 @@ from ivr.ports.telephony import (
     LegHeld,
     LegJoined,
     LegKeyed,
+    LegMerged,
     LegReferred,
     LegStranded,
     PhoneChanged,
@@ -78,6 +79,7 @@ Sighting = (
     | LegKeyed
     | LegHeld
     | LegReferred
+    | LegMerged
     | LegStranded
     | PhoneChanged
 )
@@ -162,6 +164,12 @@ def _blind_transfer(message: SafeMessage) -> Sighting | None:
     return LegReferred(LegId(leg_id), extension) if leg_id and extension else None
 
 
+def _attended_transfer(message: SafeMessage) -> Sighting | None:
+    first = message.text("OrigTransfererUniqueid")
+    second = message.text("SecondTransfererUniqueid")
+    return LegMerged(LegId(first), LegId(second)) if first and second else None
+
+
 def _contact_status(message: SafeMessage) -> Sighting | None:
     endpoint = message.text("EndpointName")
     reachable = _REACHABLE.get(message.text("ContactStatus"))
@@ -182,6 +190,7 @@ _READERS: Final[Mapping[str, Callable[[SafeMessage], Sighting | None]]] = {
     "Hold": _hold,
     "Unhold": _hold,
     "BlindTransfer": _blind_transfer,
+    "AttendedTransfer": _attended_transfer,
     "ContactStatus": _contact_status,
 }
 

@@ -18,6 +18,7 @@ from ivr.cli.environment import read_settings
 from ivr.cli.failures import BadUsage
 from ivr.cli.output import duration
 from ivr.domain.errors import InvalidSite, NotFound, StoreError
+from ivr.domain.monitor import MonitorVerb
 from ivr.domain.transfer import Verb
 from ivr.settings import Settings
 from tests.centre import SAMPLE_SITE
@@ -388,6 +389,8 @@ def test_the_commands_are_those_that_are_documented() -> None:
         "contact transfer start",
         "contact transfer show",
         *(f"contact transfer {verb.value}" for verb in Verb),
+        "contact monitor show",
+        *(f"contact monitor {verb.value}" for verb in MonitorVerb),
         "phone list",
     }
 

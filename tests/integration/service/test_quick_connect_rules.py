@@ -658,22 +658,6 @@ def test_a_blind_transfer_to_a_code_starts_its_quick_connect(tmp_path: Path) -> 
     play(tmp_path, scene)
 
 
-def test_a_second_line_that_dials_a_code_starts_its_quick_connect(tmp_path: Path) -> None:
-    async def scene(talk: Talk) -> None:
-        talk.ben.answers()
-        second = talk.centre.switch.dials_code(ANNAS_PHONE, "*71")
-        await talk.comes_to(TransferState.CONSULTING)
-        await talk.centre.until(lambda: second.leg is None)
-        assert second.heard == ["beep"]
-
-        third = talk.centre.switch.dials_code(ANNAS_PHONE, "*71")
-        await talk.centre.until(lambda: third.leg is None)
-        assert third.heard == ["invalid"]
-        assert talk.talk_together(talk.anna, talk.ben)
-
-    play(tmp_path, scene)
-
-
 def test_a_leg_that_was_lost_while_nobody_listened_is_put_back(tmp_path: Path) -> None:
     async def scene(talk: Talk) -> None:
         await talk.consults()

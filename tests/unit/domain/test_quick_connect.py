@@ -598,6 +598,8 @@ def can_happen(state: S, floor: Floor) -> Iterator[Event]:
     """What the world may bring, by where the legs are; verbs and a stop may come at any time."""
     yield from sorted(VERBS, key=str)
     yield E.STOPPED
+    if state is S.JOINED:
+        yield E.TAKEN_OVER
     if floor.customer is not Place.AWAY:
         yield E.CUSTOMER_HUNG_UP
     if floor.source is not Place.AWAY:

@@ -1,0 +1,149 @@
+"""The two lines of an agent's phone: on the second they dial a quick connect, then merge or return.
+
+The agent talks on one line at a time, ``session.agent``; the other one, the spare, hears music as a
+phone on hold does. Going back to the first line is to talk with the customer, going to the second
+is to talk with the destination; hanging the second up drops the destination, and merging the two
+(attended REFER) leaves customer and destination to each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ivr.domain.contact import ContactState
+from ivr.domain.ids import LegId
+from ivr.domain.quick_connect import Event, Party, allowed_verbs
+from ivr.ports.store import Note
+from ivr.ports.telephony import (
+    HOLD,
+    LegEnded,
+    LegEvent,
+    LegHeld,
+    LegMerged,
+    LegStranded,
+    LiveLeg,
+    PlaceKind,
+    room,
+)
+from ivr.service.lines import Line
+from ivr.service.mailbox import Arrived
+
+if TYPE_CHECKING:
+    from ivr.service.contact_session import ContactSession
+
+
+class PhoneLines:
+    """The agent's lines in one session.
+
+    Attributes:
+        spare: The line on which the agent does not talk, if their phone has two here.
+    """
+
+    def __init__(self, session: ContactSession) -> None:
+        self.spare: Line | None = None
+        self._s = session
+
+    def take_up(self) -> None:
+        """Know the first line of an agent who talks on the second."""
+        contact = self._s.contact
+        if self._s.agent is not None and contact.adopted_leg and contact.agent_attempts:
+            self.spare = self._s.line(contact.offered_leg)
+
+    async def use_second(self, arrived: Arrived) -> None:
+        """Have the agent talk on the line that has just arrived; the commit is done."""
+        line = self._s.line(arrived.participant.leg_id)
+        line.hand_over(arrived.participant, arrived.released)
+        self.spare, self._s.agent = self._s.agent, line
+        if self.spare is not None:
+            await self.spare.send(self._s.world.switch, HOLD)
+
+    def owns(self, leg_id: LegId) -> bool:
+        """Whether this is the spare line."""
+        return self.spare is not None and self.spare.leg_id == leg_id
+
+    async def leg_event(self, event: LegEvent) -> bool:
+        """Take an event that is about both lines; whether it was one."""
+        spare, agent = self.spare, self._s.agent
+        if spare is None or agent is None:
+            return False
+        match event:
+            case LegMerged(leg_id, other) if {leg_id, other} == {spare.leg_id, agent.leg_id}:
+                if self._s.transfer is not None:
+                    await self._s.transfer.leave()
+            case LegEnded(leg_id, _) if leg_id == spare.leg_id:
+                spare.let_go()
+                self.spare = None
+            case LegEnded(leg_id, _) if leg_id == agent.leg_id:
+                await self._line_ended(agent)
+            case LegStranded(leg_id) if leg_id == spare.leg_id:
+                await spare.send(self._s.world.switch, HOLD)
+            case LegHeld(leg_id, held) if leg_id == spare.leg_id:
+                if not held:
+                    await self._turn_to_spare()
+            case _:
+                return False
+        return True
+
+    async def compare(self, live: Mapping[LegId, LiveLeg]) -> None:
+        """Make good what was missed while nobody listened."""
+        agent = self._s.agent
+        for line in (self.spare, agent):
+            if line is not None and line.leg_id not in live and self.spare is not None:
+                await self.leg_event(LegEnded(line.leg_id, normal=True))
+        leg = live.get(self.spare.leg_id) if self.spare is not None else None
+        if leg is not None and self.spare is not None and leg.place != HOLD:
+            await self.spare.send(self._s.world.switch, HOLD)
+
+    async def end_with_agent(self) -> None:
+        """Hang the spare line up once the agent's part is over."""
+        if self.spare is not None and self._s.agent is None:
+            spare, self.spare = self.spare, None
+            await self._s.world.switch.hang_up(spare.leg_id)
+
+    async def _line_ended(self, ended: Line) -> None:
+        """Go on with the other line: without the destination if its line was hung up."""
+        run = self._s.transfer
+        was_first = ended.leg_id == self._s.contact.offered_leg
+        ended.let_go()
+        await self._turn()
+        self.spare = None
+        if run is not None and was_first:
+            await run.leave()
+        elif run is not None:
+            await run.happened(Event.DROP_ASKED)
+
+    async def _turn_to_spare(self) -> None:
+        """The agent takes the spare line off hold: they talk with whom it is for."""
+        run, spare = self._s.transfer, self.spare
+        if spare is None:
+            return
+        if run is None:
+            await self._turn()
+            await self._s.hold_key(spare.leg_id, held=False)
+            return
+        first = spare.leg_id == self._s.contact.offered_leg
+        event = Event.HOLD_DESTINATION_ASKED if first else Event.HOLD_CUSTOMER_ASKED
+        if event in allowed_verbs(run.state):
+            await self._turn()
+            await run.happened(event)
+
+    async def _turn(self) -> None:
+        """Have the agent talk on the other line, in the room if that is where they talk."""
+        s, spare = self._s, self.spare
+        if spare is None:
+            return
+        adopted = None if spare.leg_id == s.contact.offered_leg else spare.leg_id
+        note = Note("line_changed", {"line": "first" if adopted is None else "second"})
+        await s.world.store.change_contact(s.id, {"adopted_leg": adopted}, note, now=s.now())
+        s.contact = replace(s.contact, adopted_leg=adopted)
+        self.spare, s.agent = s.agent, spare
+        if self.spare is not None:
+            await self.spare.send(s.world.switch, HOLD)
+        if s.transfer is not None:
+            place = s.transfer.place_of(Party.SOURCE)
+        else:
+            place = room(s.contact.talks_in)
+        if place.kind is PlaceKind.ROOM and s.contact.state is ContactState.CONNECTED:
+            await spare.send(s.world.switch, place)
