@@ -75,6 +75,8 @@ class PhoneLines:
             case LegEnded(leg_id, _) if leg_id == spare.leg_id:
                 spare.let_go()
                 self.spare = None
+                if self._s.transfer is not None and not self._is_first(spare):
+                    await self._s.transfer.happened(Event.DROP_ASKED)
             case LegEnded(leg_id, _) if leg_id == agent.leg_id:
                 await self._line_ended(agent)
             case LegStranded(leg_id) if leg_id == spare.leg_id:
@@ -102,14 +104,17 @@ class PhoneLines:
             spare, self.spare = self.spare, None
             await self._s.world.switch.hang_up(spare.leg_id)
 
+    def _is_first(self, line: Line) -> bool:
+        """Whether this is the line on which the agent took the contact."""
+        return line.leg_id == self._s.contact.offered_leg
+
     async def _line_ended(self, ended: Line) -> None:
         """Go on with the other line: without the destination if its line was hung up."""
         run = self._s.transfer
-        was_first = ended.leg_id == self._s.contact.offered_leg
         ended.let_go()
         await self._turn()
         self.spare = None
-        if run is not None and was_first:
+        if run is not None and self._is_first(ended):
             await run.leave()
         elif run is not None:
             await run.happened(Event.DROP_ASKED)
@@ -123,8 +128,8 @@ class PhoneLines:
             await self._turn()
             await self._s.hold_key(spare.leg_id, held=False)
             return
-        first = spare.leg_id == self._s.contact.offered_leg
-        event = Event.HOLD_DESTINATION_ASKED if first else Event.HOLD_CUSTOMER_ASKED
+        is_first = self._is_first(spare)
+        event = Event.HOLD_DESTINATION_ASKED if is_first else Event.HOLD_CUSTOMER_ASKED
         if event in allowed_verbs(run.state):
             await self._turn()
             await run.happened(event)
@@ -134,7 +139,7 @@ class PhoneLines:
         s, spare = self._s, self.spare
         if spare is None:
             return
-        adopted = None if spare.leg_id == s.contact.offered_leg else spare.leg_id
+        adopted = None if self._is_first(spare) else spare.leg_id
         note = Note("line_changed", {"line": "first" if adopted is None else "second"})
         await s.world.store.change_contact(s.id, {"adopted_leg": adopted}, note, now=s.now())
         s.contact = replace(s.contact, adopted_leg=adopted)

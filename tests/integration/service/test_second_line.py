@@ -133,6 +133,21 @@ def test_hanging_the_second_line_up_brings_the_customer_back_on_the_first(tmp_pa
     scene_of(tmp_path, scene)
 
 
+def test_the_second_line_is_hung_up_after_the_first_was_taken_off_hold(tmp_path: Path) -> None:
+    async def scene(lines: Lines) -> None:
+        await lines.consult()
+        lines.first.resumes()
+        await lines.talk.comes_to(S.DESTINATION_HELD)
+
+        lines.second.hang_up()
+
+        await lines.talk.comes_to(S.RETURNED)
+        await lines.talk.talking_are(lines.talk.customer, lines.first)
+        await lines.all_is_over()
+
+    scene_of(tmp_path, scene)
+
+
 def test_hanging_the_second_line_up_while_it_rings_cancels(tmp_path: Path) -> None:
     async def scene(lines: Lines) -> None:
         lines.talk.ben.rings()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.domain.ids import ContactId
+from ivr.domain.ids import ContactId, LegId
 from ivr.ports.telephony import (
     END,
     GOODBYE,
@@ -16,6 +16,8 @@ from ivr.ports.telephony import (
     RINGBACK,
     Place,
     PlaceKind,
+    coach,
+    listen,
     sorry,
 )
 from ivr.ports.telephony import room as room_of
@@ -26,6 +28,7 @@ pytestmark = pytest.mark.unit
 PLACES = (
     *(HOLD, RINGBACK, QUIET, PROGRAM, LOST, REORDER, GOODBYE, END),
     *(room_of(ContactId("k1")), sorry(ContactId("k1"))),
+    *(listen(LegId("k1-a1")), coach(LegId("1795268924.3"))),
 )
 
 
@@ -51,6 +54,17 @@ def test_a_leg_elsewhere_is_at_no_place(name: str) -> None:
 def test_a_room_needs_a_contact() -> None:
     with pytest.raises(ValueError, match="contact"):
         dialplan.name_of(Place(PlaceKind.ROOM))
+
+
+def test_a_supervisor_needs_a_leg_to_listen_to() -> None:
+    with pytest.raises(ValueError, match="nobody to listen to"):
+        dialplan.name_of(Place(PlaceKind.LISTEN))
+
+
+def test_no_letter_of_a_pattern_means_a_digit() -> None:
+    names = {dialplan.name_of(place).split("-")[0] for place in PLACES if place.leg or place.room}
+
+    assert not [name for name in names if set(name) & set("nxz")]
 
 
 @pytest.mark.parametrize(

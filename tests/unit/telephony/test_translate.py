@@ -20,6 +20,7 @@ from ivr.ports.telephony import (
     LegHeld,
     LegJoined,
     LegKeyed,
+    LegMerged,
     LegRang,
     LegReferred,
     LegStranded,
@@ -143,6 +144,15 @@ def test_the_hold_key_and_a_blind_transfer_of_a_phone_are_told() -> None:
         LegReferred(LegId("k1-a1"), "*71"),
     ]
     assert tell(an_event("Hold", Channel="CBAnn/k1", Uniqueid="7.1")) == []
+
+
+def test_an_attended_transfer_is_told_with_both_lines() -> None:
+    lines = {"OrigTransfererUniqueid": "k1-a1", "SecondTransfererUniqueid": "1795268924.4"}
+
+    told = tell(an_event("AttendedTransfer", Result="Invalid", DestType="Fail", **lines))
+
+    assert told == [LegMerged(LegId("k1-a1"), LegId("1795268924.4"))]
+    assert tell(an_event("AttendedTransfer", OrigTransfererUniqueid="k1-a1")) == []
 
 
 def test_inbound_leg_only_ends() -> None:
