@@ -98,7 +98,7 @@ class CallOrder:
         answer_at: Where the leg goes when it answers.
         auto_answer: Whether the phone is asked to answer by itself (``answer-after=0``).
         contact_id: Sent in the INVITE as ``X-Contact-Id``.
-        keys_codes: Whether its keys in a room may be feature codes.
+        keys_codes: Whether its keys may be feature codes.
     """
 
     leg_id: LegId
@@ -178,7 +178,10 @@ class LegJoined:
 
 @dataclass(frozen=True, slots=True)
 class LegKeyed:
-    """An agent's leg in a talking room has keyed a feature code, such as ``*1``."""
+    """An agent's leg has keyed a feature code, such as ``*1``.
+
+    Codes of two digits, such as ``*71``, are heard in a talking room only.
+    """
 
     leg_id: LegId
     code: str
@@ -319,6 +322,7 @@ class Entry:
         endpoint: The SIP account or trunk the leg came through.
         code: The feature code; feature only.
         tries: How often this leg came back after the controller was away; 0 at first.
+        keys_codes: Whether its keys may be feature codes.
     """
 
     script: str
@@ -328,6 +332,7 @@ class Entry:
     endpoint: str
     code: str | None
     tries: int
+    keys_codes: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -362,7 +367,7 @@ class Participant(Protocol):
         ...
 
     async def play(self, sounds: Sequence[str]) -> None:
-        """Play sounds one after the other to their end; keys are ignored."""
+        """Play sounds one after the other to their end; keys but feature codes are ignored."""
         ...
 
     async def collect(
@@ -376,6 +381,8 @@ class Participant(Protocol):
     ) -> Keys:
         """Play sounds and take keys at once; the first key stops the sounds.
 
+        Keys that begin with the star of a feature code are none: the sounds begin again.
+
         Args:
             sounds: Sound ids, possibly none.
             max_keys: Entry ends with this many keys.
@@ -386,7 +393,7 @@ class Participant(Protocol):
         ...
 
     async def music(self, duration: timedelta) -> None:
-        """Play music on hold for so long."""
+        """Play music on hold for so long; keys but feature codes are ignored."""
         ...
 
     async def leave(self, place: Place) -> None:

@@ -598,7 +598,7 @@ class ContactSession:
                 answer.set_result(None)
 
     async def _keyed(self, leg_id: LegId, code: str) -> None:
-        """An agent in the talking room has keyed a feature code; one in vain is heard."""
+        """An agent has keyed a feature code; whoever talks hears that one was in vain."""
         try:
             await self._use_code(leg_id, code)
         except NotNow as error:

@@ -42,6 +42,7 @@ class ScriptArgument(StrEnum):
     DIALLED = "agi_arg_1"  # the site's number in E.164; inbound only
     CODE = "agi_arg_2"  # the feature code with its star; feature only
     TRIES = "agi_arg_3"  # how often the leg came back in vain; 0 at first
+    MENU = "agi_arg_4"  # the menu of an agent's keys
 
 
 class Variable(StrEnum):
@@ -49,7 +50,7 @@ class Variable(StrEnum):
 
     DIALLED = "IVR_DID"
     CODE = "IVR_CODE"
-    MENU = "IVR_MENU"  # the menu of a leg's keys in a room: ``codes``, or empty
+    MENU = "IVR_MENU"  # the menu of an agent's keys: ``codes``; empty for everybody else
     NEXT = "IVR_NEXT"  # the place a script sends its leg to, set as its last command
     HEARTBEAT = "IVR_HEARTBEAT"  # global: the controller's last sign of life, seconds since 1970
 
@@ -58,7 +59,7 @@ class UserEvent(StrEnum):
     """User events that the dialplan raises."""
 
     LEG_LOST = "LegLost"  # the leg fell out of its place
-    FEATURE_CODE = "FeatureCode"  # an agent's leg in a room has keyed a code
+    FEATURE_CODE = "FeatureCode"  # an agent's leg has keyed a code; headers Leg and Code
 
 
 SYSTEM_SOUNDS: Final = ("system/one-moment", "system/goodbye")

@@ -532,4 +532,5 @@ def _moved_here(leg: _Leg) -> Entry:
         endpoint=leg.endpoint,
         code=None,
         tries=0,
+        keys_codes=leg.order is not None and leg.order.keys_codes,
     )

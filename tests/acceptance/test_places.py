@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,10 @@ async def manager(pbx: Pbx) -> AsyncIterator[Manager]:
         yield session
 
 
+def longer_than(seconds: float, recording: Recording) -> bool:
+    return recording.seconds > seconds
+
+
 def timeline(recording: Recording) -> Timeline:
     return listen(recording.pcm, hertz=TONES)
 
@@ -161,6 +166,38 @@ async def test_ringing_stops_in_quiet_and_in_a_room(
         ringing = heard.last_ms(RINGBACK)
         assert ringing is not None
         assert heard.longest_ms(RINGBACK) < 1900, heard  # cut short; a whole ring is 2 s
+
+
+async def test_a_code_may_be_answered_at_once_by_a_move(
+    pbx: Pbx, caller: Phone, manager: Manager
+) -> None:
+    call, leg = await at(pbx, caller, dialplan.RING)
+    await manager.ask("Setvar", Channel=leg, Variable=dialplan.Variable.MENU, Value="codes")
+    for number in range(10):
+        await hears(call, RINGBACK, 400 * (number + 1), within=20)
+        await call.press(f"{number}*{number}")
+        told = await manager.event("UserEvent", UserEvent=dialplan.UserEvent.FEATURE_CODE)
+        assert (told["Leg"], told["Code"]) == (leg, f"*{number}")
+
+        await move(manager, leg, "room-k1")
+
+        await manager.event("ConfbridgeJoin", Conference="k1", Uniqueid=leg)
+        begun = call.heard.seconds
+        await call.heard.until(partial(longer_than, begun + 0.7), within=5)
+        assert listen(call.heard.latest(0.4), hertz=TONES).ms(SILENCE) >= 380
+        await move(manager, leg, dialplan.RING)
+
+
+async def test_a_code_of_somebody_else_is_none(pbx: Pbx, caller: Phone, manager: Manager) -> None:
+    call, _ = await at(pbx, caller, dialplan.RING)
+    await hears(call, RINGBACK, 200)
+
+    await call.press("*1")
+    await hears(call, RINGBACK, 3000, within=15)
+
+    (start, end), *_ = timeline(call.heard).spans(RINGBACK)
+    assert end - start > 1800, "the ringing went on"
+    assert not [e for e in manager.events if e.get("UserEvent") == dialplan.UserEvent.FEATURE_CODE]
 
 
 async def test_a_lost_leg_is_reported_and_hears_music(

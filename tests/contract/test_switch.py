@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -336,10 +337,13 @@ async def test_program_that_names_no_next_place_is_started_again(stage: Stage) -
     assert {entry.script for entry in stage.entries} == {"inbound"}
 
 
-async def test_leg_sent_to_the_program_is_handed_over(stage: Stage, leg: LegId) -> None:
+@pytest.mark.parametrize("keys_codes", [False, True])
+async def test_leg_sent_to_the_program_is_handed_over(
+    stage: Stage, leg: LegId, keys_codes: bool
+) -> None:
     stage.customer_will(Habit.ANSWERS)
-    await stage.control.call(an_order(leg, place=PROGRAM))
+    await stage.control.call(replace(an_order(leg, place=PROGRAM), keys_codes=keys_codes))
     await stage.is_at(leg, HOLD)
 
     (entry,) = stage.entries
-    assert (entry.script, entry.tries) == ("leg", 0)
+    assert (entry.script, entry.tries, entry.keys_codes) == ("leg", 0, keys_codes)

@@ -94,8 +94,8 @@ def test_script_arguments_stand_in_order() -> None:
     url, *arguments = call.split(",")
 
     assert url == "agi://${AGI_ADDRESS}/${EXTEN:4}"
-    assert arguments == ["${IVR_DID}", "${IVR_CODE}", "${TRIES}"]
-    assert [a.value for a in names.ScriptArgument] == ["agi_arg_1", "agi_arg_2", "agi_arg_3"]
+    assert arguments == ["${IVR_DID}", "${IVR_CODE}", "${TRIES}", "${IVR_MENU}"]
+    assert [a.value for a in names.ScriptArgument] == [f"agi_arg_{n}" for n in range(1, 5)]
 
 
 def test_sentences_of_the_dialplan_lie_among_the_rendered_sounds() -> None:
@@ -108,7 +108,7 @@ def test_sentences_of_the_dialplan_lie_among_the_rendered_sounds() -> None:
 
 HARMLESS = frozenset(
     {
-        *("Answer", "Hangup", "Progress", "Wait"),
+        *("Answer", "Hangup", "Progress", "Wait", "WaitDigit"),
         *("Goto", "GotoIf", "Set"),
         *("MusicOnHold", "Playback", "Playtones", "StopPlaytones"),
         *("AGI", "ConfBridge", "ChanSpy", "UserEvent"),

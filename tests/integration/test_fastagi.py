@@ -550,6 +550,88 @@ async def test_participant_plays_and_collects() -> None:
     assert got == [Keys(pressed="030*1", timed_out=False), Keys(pressed="", timed_out=True)]
 
 
+STAR, ZERO, SEVEN = "200 result=42 endpos=800", "200 result=48", "200 result=55"
+TONE = (
+    ('EXEC Playtones "code"', "200 result=0"),
+    ("WAIT FOR DIGIT 150", "200 result=0"),
+    ('EXEC StopPlaytones ""', "200 result=0"),
+)
+TELLS = ('EXEC UserEvent "FeatureCode,Leg: 1700000000.7,Code: *0"', "200 result=0")
+
+
+async def test_codes_of_an_agent_are_told_while_sounds_play() -> None:
+    async def handler(participant: Participant) -> None:
+        await participant.play(["missing", "welcome", "again"])
+
+    async with House(handler) as house, house.leg() as leg:
+        leg.send(header({"agi_arg_4": "codes"}))
+        await leg.serve(('STREAM FILE "missing" "*" 0', "200 result=-1 endpos=0"))
+        await leg.serve(
+            ('STREAM FILE "welcome" "*" 0', STAR),
+            ("WAIT FOR DIGIT 2000", ZERO),
+            *TONE,
+            TELLS,
+            ('STREAM FILE "welcome" "*" 800', "200 result=42 endpos=1600"),
+            ("WAIT FOR DIGIT 2000", "200 result=0"),
+            ('STREAM FILE "welcome" "*" 1600', "200 result=0 endpos=8000"),
+            ('STREAM FILE "again" "*" 0', "200 result=0 endpos=0"),
+        )
+        assert await leg.ended()
+
+
+async def test_codes_of_an_agent_are_told_while_music_plays() -> None:
+    async def handler(participant: Participant) -> None:
+        await participant.music(timedelta(seconds=1))
+
+    async with House(handler) as house, house.leg() as leg:
+        leg.send(header({"agi_arg_4": "codes"}))
+        await leg.serve(
+            ('EXEC StartMusicOnHold "default"', "200 result=0"),
+            ("WAIT FOR DIGIT 1000", "200 result=42"),
+            ("WAIT FOR DIGIT 2000", ZERO),
+            *TONE,
+            TELLS,
+            ('EXEC StartMusicOnHold "default"', "200 result=0"),
+        )
+        while (command := await leg.command()).startswith("WAIT FOR DIGIT "):
+            assert int(command.rpartition(" ")[2]) <= 1000
+            leg.say(SEVEN)
+        assert command == 'EXEC StopMusicOnHold ""'
+        leg.say("200 result=0")
+        assert await leg.ended()
+
+
+async def test_codes_of_an_agent_are_no_input() -> None:
+    got: list[Keys] = []
+
+    async def handler(participant: Participant) -> None:
+        got.append(
+            await participant.collect(
+                ["menu"],
+                max_keys=2,
+                first=timedelta(seconds=5),
+                between=timedelta(seconds=2),
+                terminator="#",
+            )
+        )
+
+    async with House(handler) as house, house.leg() as leg:
+        leg.send(header({"agi_arg_4": "codes"}))
+        await leg.serve(
+            ('SET VARIABLE TIMEOUT(response) "5.000"', "200 result=1"),
+            ('SET VARIABLE TIMEOUT(digit) "2.000"', "200 result=1"),
+            ('EXEC Read "IVR_KEYS,menu,2,t(#)"', "200 result=0"),
+            ('GET FULL VARIABLE "${READSTATUS}:${IVR_KEYS}"', "200 result=1 (OK:*0)"),
+            *TONE,
+            TELLS,
+            ('EXEC Read "IVR_KEYS,menu,2,t(#)"', "200 result=0"),
+            ('GET FULL VARIABLE "${READSTATUS}:${IVR_KEYS}"', "200 result=1 (OK:1)"),
+        )
+        assert await leg.ended()
+
+    assert got == [Keys(pressed="1", timed_out=False)]
+
+
 @pytest.mark.parametrize(
     "ending",
     [

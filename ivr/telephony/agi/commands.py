@@ -7,15 +7,22 @@ from collections.abc import Sequence
 from typing import Final
 
 from ivr.domain.errors import TelephonyError
-from ivr.telephony.dialplan import PlaceName, Variable
+from ivr.domain.ids import LegId
+from ivr.telephony.dialplan import PlaceName, UserEvent, Variable
 from ivr.telephony.write_guard import AGI_LINE_LIMIT, agi_quote
 
 KEYS_VARIABLE: Final = "IVR_KEYS"
 MOST_KEYS: Final = 255
 ANSWER: Final = "ANSWER"
+MUSIC_BEGINS: Final = 'EXEC StartMusicOnHold "default"'
+MUSIC_ENDS: Final = 'EXEC StopMusicOnHold ""'
+CODE_TONE_BEGINS: Final = 'EXEC Playtones "code"'
+TONE_ENDS: Final = 'EXEC StopPlaytones ""'
+STAR: Final = "*"
 
 _SOUND = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*|/[A-Za-z0-9_][A-Za-z0-9_./-]*", re.ASCII)
 _KEY = re.compile(r"[0-9*#A-D]?", re.ASCII)
+_CODE = re.compile(r"\*[0-9]", re.ASCII)
 _ROOM_FOR_THE_REST: Final = 200
 
 
@@ -51,6 +58,32 @@ def playbacks(sounds: Sequence[str]) -> list[str]:
 def music(seconds: int) -> str:
     """Play music on hold for so many whole seconds."""
     return f'EXEC MusicOnHold "default,{seconds:d}"'
+
+
+def sound_until_star(sound: str, *, start: int) -> str:
+    """Play a sound from a sample on; a star ends it, other keys change nothing.
+
+    Raises:
+        TelephonyError: The sound's name could be taken for something else.
+    """
+    return f'STREAM FILE {agi_quote(_plain_sound(sound))} "{STAR}" {start:d}'
+
+
+def key(milliseconds: int) -> str:
+    """Wait for any key; what plays goes on."""
+    return f"WAIT FOR DIGIT {milliseconds:d}"
+
+
+def code_keyed(leg_id: LegId, code: str) -> str:
+    """Tell of a feature code.
+
+    Raises:
+        TelephonyError: It is none.
+    """
+    if not _CODE.fullmatch(code):
+        raise TelephonyError(f"not a code: {code!r}")
+    told = f"{UserEvent.FEATURE_CODE},Leg: {leg_id},Code: {code}"
+    return f"EXEC UserEvent {agi_quote(told)}"
 
 
 def timeout(kind: str, seconds: float) -> str:

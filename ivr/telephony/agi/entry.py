@@ -70,6 +70,7 @@ def entry_of(headers: dict[str, str]) -> Entry:
         endpoint=_endpoint(headers.get("agi_channel", "")),
         code=headers.get(ScriptArgument.CODE) or None,
         tries=_number(tries),
+        keys_codes=bool(headers.get(ScriptArgument.MENU)),
     )
 
 

@@ -26,6 +26,9 @@ MUSIC_SLICE: Final = timedelta(seconds=30)
 """How long a music prompt plays when it stands among sounds."""
 HANGUP_FOLLOWS_SECONDS: Final = 0.25
 """A command that ends in a hang-up says "failed" first; the hang-up is the next line."""
+CODE_SECONDS: Final = 2
+"""How long the key after a star is waited for; likewise at the place ``ring``."""
+CODE_TONE_SECONDS: Final = 0.15
 _NO_KEYS: Final = "TIMEOUT"
 _GONE: Final = "HANGUP"
 """What became of reading keys; a leg that hung up or was moved meanwhile fails no command."""
@@ -72,7 +75,7 @@ class AgiParticipant:
         await self._do(commands.ANSWER)
 
     async def play(self, sounds: Sequence[str]) -> None:
-        """Play sounds one after the other to their end; keys are ignored.
+        """Play sounds one after the other to their end; keys but feature codes are ignored.
 
         A sound that the switch does not have is skipped there, with a line in its log.
         """
@@ -80,6 +83,9 @@ class AgiParticipant:
             if is_music:
                 for _ in run:
                     await self.music(MUSIC_SLICE)
+            elif self._entry.keys_codes:
+                for sound in run:
+                    await self._play_and_listen(sound)
             else:
                 for command in commands.playbacks(tuple(run)):
                     await self._do(command)
@@ -94,6 +100,20 @@ class AgiParticipant:
         terminator: str,
     ) -> Keys:
         """Play sounds and take keys at once; the first key stops the sounds. See the port."""
+        while True:
+            keys = await self._collect(sounds, max_keys, first, between, terminator)
+            if not self._entry.keys_codes or not keys.pressed.startswith(commands.STAR):
+                return keys
+            await self._take_code(keys.pressed[1:2])
+
+    async def _collect(
+        self,
+        sounds: Sequence[str],
+        max_keys: int,
+        first: timedelta,
+        between: timedelta,
+        terminator: str,
+    ) -> Keys:
         audible = tuple(sound for sound in sounds if sound not in MUSIC_PROMPTS)
         read = commands.read_keys(audible, max_keys=max_keys, terminator=terminator)
         if self._timeouts != (first, between):
@@ -108,8 +128,12 @@ class AgiParticipant:
         return Keys(pressed=pressed, timed_out=status == _NO_KEYS and not pressed)
 
     async def music(self, duration: timedelta) -> None:
-        """Play music on hold for so long, in whole seconds."""
-        await self._do(commands.music(max(1, math.ceil(duration.total_seconds()))))
+        """Play music on hold for so long, in whole seconds; keys but feature codes are ignored."""
+        seconds = max(1, math.ceil(duration.total_seconds()))
+        if self._entry.keys_codes:
+            await self._music_and_listen(seconds)
+        else:
+            await self._do(commands.music(seconds))
 
     async def leave(self, place: Place) -> None:
         """Send the leg to its next place; the participant is over."""
@@ -128,6 +152,48 @@ class AgiParticipant:
     async def reorder(self) -> None:
         """Play fast busy to the caller and hang up."""
         await self.leave(REORDER)
+
+    # --- feature codes ------------------------------------------------------------------------
+
+    async def _play_and_listen(self, sound: str) -> None:
+        start = 0
+        while True:
+            try:
+                reply = await self._do(commands.sound_until_star(sound, start=start))
+            except LegGone:
+                raise
+            except TelephonyError:
+                return  # the switch does not have this sound
+            if _key_of(reply) != commands.STAR:
+                return
+            start = int(reply.pairs.get("endpos", "0"))
+            await self._take_code()
+
+    async def _music_and_listen(self, seconds: float) -> None:
+        now = asyncio.get_running_loop().time
+        until = now() + seconds
+        await self._do(commands.MUSIC_BEGINS)
+        while (left := until - now()) > 0:
+            if await self._key(left) == commands.STAR and await self._take_code():
+                await self._do(commands.MUSIC_BEGINS)  # the tone took its place
+        await self._do(commands.MUSIC_ENDS)
+
+    async def _take_code(self, digit: str = "") -> bool:
+        """Tell of the code that a star began, after a tone; whether it became one."""
+        digit = digit or await self._key(CODE_SECONDS)
+        if not digit.isdigit():
+            return False
+        await self._do(commands.CODE_TONE_BEGINS)
+        await self._key(CODE_TONE_SECONDS)
+        await self._do(commands.TONE_ENDS)
+        await self._do(commands.code_keyed(self._leg_id, commands.STAR + digit))
+        return True
+
+    async def _key(self, seconds: float) -> str:
+        """The next key; empty if none comes in time."""
+        return _key_of(await self._do(commands.key(math.ceil(seconds * 1000))))
+
+    # --- commands -----------------------------------------------------------------------------
 
     async def _do(self, command: str) -> Reply:
         try:
@@ -149,3 +215,8 @@ class AgiParticipant:
 
     def _failure(self, error: AGIError) -> TelephonyError:
         return TelephonyError(f"leg {self._leg_id}: {type(error).__name__}")
+
+
+def _key_of(reply: Reply) -> str:
+    """The key that ended a command; empty if none did."""
+    return chr(int(reply.result)) if reply.result.isdigit() and reply.result != "0" else ""

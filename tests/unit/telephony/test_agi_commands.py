@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ivr.domain.errors import TelephonyError
+from ivr.domain.ids import LegId
 from ivr.telephony.agi import commands
 from ivr.telephony.write_guard import agi_line
 
@@ -19,6 +20,8 @@ def test_sound_is_a_plain_path(sound: str) -> None:
         commands.playbacks([sound])
     with pytest.raises(TelephonyError):
         commands.read_keys([sound], max_keys=1, terminator="#")
+    with pytest.raises(TelephonyError):
+        commands.sound_until_star(sound, start=0)
 
 
 def test_sounds_are_played_in_one_command() -> None:
@@ -57,3 +60,9 @@ def test_terminator_is_a_key(terminator: str) -> None:
 def test_number_of_keys_is_bounded(count: int) -> None:
     with pytest.raises(TelephonyError):
         commands.read_keys([], max_keys=count, terminator="#")
+
+
+@pytest.mark.parametrize("code", ["*", "0", "**", "*71", "*0,Leg: other", "*0\n"])
+def test_code_is_a_star_and_a_digit(code: str) -> None:
+    with pytest.raises(TelephonyError):
+        commands.code_keyed(LegId("k1-a1"), code)
