@@ -618,6 +618,13 @@ def hearing(state: S) -> Mapping[Party, Hears]:
     return dict(zip(Party, _HEARD[state], strict=True))
 
 
+def reminds_of_hold(state: S) -> bool:
+    """Whether the source could forget somebody on hold: its ear is not with a flow or a ringing."""
+    _, source, destination = _HEARD[state]
+    held = owner_of_hold(state) is HoldOwner.SOURCE or Sound.HOLD in destination
+    return held and not any(isinstance(sound, Sound) for sound in source)
+
+
 def owner_of_hold(state: S) -> HoldOwner | None:
     """Who or what ends the hold of a customer; none if the customer is not on hold."""
     customer, _, _ = _HEARD[state]

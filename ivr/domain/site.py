@@ -144,6 +144,7 @@ class Site:
         ring_agent: How long an offer rings.
         ring_customer: How long a customer's phone rings (15 to 60 s).
         hold_limit: After which a party of a quick connect comes back by itself; none = no limit.
+        hold_reminder: How often agents are reminded of whom they hold; none = never.
         acw_after_unanswered: Whether an unanswered callback attempt gives after-contact work.
         calling_window: Local hours of the called number in which callbacks are dialled.
     """
@@ -169,6 +170,7 @@ class Site:
     ring_agent: timedelta = timedelta(seconds=20)
     ring_customer: timedelta = timedelta(seconds=60)
     hold_limit: timedelta | None = None
+    hold_reminder: timedelta | None = timedelta(seconds=60)
     acw_after_unanswered: bool = False
     calling_window: HoursOfOperation
 

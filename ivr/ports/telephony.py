@@ -19,6 +19,7 @@ class PlaceKind(Enum):
     LISTEN = "listen"  # hears what another leg hears and says
     COACH = "coach"  # likewise, and is heard by that leg alone
     SORRY = "sorry"  # hears that a key did nothing, then talks on in the room
+    REMINDER = "reminder"  # hears that somebody is still on hold, then talks on in the room
     HOLD = "hold"  # hears music
     RINGBACK = "ringback"  # hears ringing
     QUIET = "quiet"  # hears nothing
@@ -71,6 +72,11 @@ def coach(leg_id: LegId) -> Place:
 def sorry(contact_id: ContactId) -> Place:
     """An error tone on the way back to the talking room of a contact."""
     return Place(PlaceKind.SORRY, contact_id)
+
+
+def reminder(contact_id: ContactId) -> Place:
+    """A tone that somebody is on hold, on the way back to the talking room of a contact."""
+    return Place(PlaceKind.REMINDER, contact_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,7 @@ from ivr.domain.ids import AgentId, ContactId, LegId
 from ivr.domain.leg import LegOutcome
 from ivr.domain.phone_number import mask_in
 from ivr.domain.quick_connect import Event as TransferEvent
+from ivr.domain.quick_connect import reminds_of_hold
 from ivr.domain.serving import Command, Event, advance
 from ivr.ports.store import DialRefused, Note
 from ivr.ports.telephony import (
@@ -52,16 +53,19 @@ from ivr.ports.telephony import (
     LiveLeg,
     Participant,
     Place,
+    reminder,
     room,
     sorry,
 )
 from ivr.service.endings import ending_of
 from ivr.service.flow_runner import FlowEnd, Played
+from ivr.service.hold_limits import HoldReminder
 from ivr.service.lines import Farewell, Line
 from ivr.service.mailbox import (
     Arrived,
     Doubted,
     HoldExpired,
+    HoldReminded,
     Mailbox,
     Message,
     MonitorAsked,
@@ -134,6 +138,7 @@ class ContactSession:
         self.monitors = Monitors(self)
         self.lines = PhoneLines(self)
         self._begin = begin
+        self._reminder = HoldReminder(world, mailbox, contact.id)
         self._programs: asyncio.TaskGroup | None = None
         self._adopt()
 
@@ -173,6 +178,7 @@ class ContactSession:
                 await self._take_up_transfer()
                 await self.monitors.take_up()
                 while not self._is_over():
+                    self._reminder.watch(reminds=self._may_forget_a_hold())
                     await self._take(await self._inbox.messages.get())
                 self._let_go_of_everything()
         finally:
@@ -229,6 +235,7 @@ class ContactSession:
 
     def _let_go_of_everything(self) -> None:
         destination = None
+        self._reminder.watch(reminds=False)
         if self.transfer is not None:
             self.transfer.close()
             destination = self.transfer.destination
@@ -329,6 +336,9 @@ class ContactSession:
             case HoldExpired(party):
                 if self.transfer is not None:
                     await self.transfer.hold_expired(party)
+            case HoldReminded():
+                if self.agent is not None and self._may_forget_a_hold():
+                    await self.world.switch.move(self.agent.leg_id, reminder(self.contact.talks_in))
             case TransferAsked() | VerbAsked() | MonitorAsked():
                 await self._asked(message)
             case Doubted():
@@ -617,6 +627,14 @@ class ContactSession:
             return False
         place = self.transfer.place_of(self.transfer.party_of(line))
         return place == room(self.contact.talks_in)
+
+    def _may_forget_a_hold(self) -> bool:
+        """Whether the agent is in the talking room while somebody is on hold."""
+        if self.agent is None:
+            return False
+        if self.transfer is not None:
+            return reminds_of_hold(self.transfer.state)
+        return self.contact.state is S.CONNECTED and self.contact.held_since is not None
 
     async def _referred(self, leg_id: LegId, extension: str) -> None:
         """The agent's phone transfers to an extension: its quick connect, if it is one."""

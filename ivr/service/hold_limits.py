@@ -1,9 +1,9 @@
-"""How long somebody may be on hold in a quick connect before they come back by themselves (E9)."""
+"""Alarms of holds (E9): reminders for the agent, and the limit after which a party comes back."""
 
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ivr.domain.ids import ContactId
 from ivr.domain.quick_connect import (
@@ -14,7 +14,7 @@ from ivr.domain.quick_connect import (
     hearing,
     owner_of_hold,
 )
-from ivr.service.mailbox import HoldExpired, Mailbox
+from ivr.service.mailbox import HoldExpired, HoldReminded, Mailbox
 from ivr.service.world import World
 
 
@@ -65,6 +65,39 @@ class HoldLimits:
     async def _ring(self, party: Party, due: datetime) -> None:
         await self._world.clock.sleep_until(due)
         self._mailbox.post(self._contact_id, HoldExpired(party))
+
+
+class HoldReminder:
+    """Rings again and again while an agent talks, or is alone, with somebody on hold.
+
+    Args:
+        world: The site says how often; without that nothing rings.
+        mailbox: Where the message goes.
+        contact_id: The contact whose session it is.
+    """
+
+    def __init__(self, world: World, mailbox: Mailbox, contact_id: ContactId) -> None:
+        self._world = world
+        self._mailbox = mailbox
+        self._contact_id = contact_id
+        self._alarm: asyncio.Task[None] | None = None
+
+    def watch(self, *, reminds: bool) -> None:
+        """Begin to ring, go on, or stop; time counts from the beginning."""
+        interval = self._world.site.now.hold_reminder
+        if not reminds and self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        elif reminds and self._alarm is None and interval is not None:
+            self._alarm = self._world.guests.admit(
+                f"reminder {self._contact_id}", self._ring(interval)
+            )
+
+    async def _ring(self, interval: timedelta) -> None:
+        clock = self._world.clock
+        while True:
+            await clock.sleep_until(clock.now() + interval)
+            self._mailbox.post(self._contact_id, HoldReminded())
 
 
 def _waits_for_source(state: TransferState) -> bool:

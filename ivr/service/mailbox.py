@@ -89,6 +89,11 @@ class HoldExpired:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldReminded:
+    """The contact's agent has had somebody on hold for some time."""
+
+
+@dataclass(frozen=True, slots=True)
 class Doubted:
     """Events may have been missed: compare with the switch."""
 
@@ -103,6 +108,7 @@ Message = (
     | VerbAsked
     | MonitorAsked
     | HoldExpired
+    | HoldReminded
     | Doubted
 )
 

@@ -262,6 +262,7 @@ class SiteHead(Document):
     ring_agent_seconds: Annotated[int, Field(ge=5, le=120)] = 20
     ring_customer_seconds: Annotated[int, Field(ge=15, le=60)] = 60
     hold_limit_seconds: Annotated[int, Field(ge=10, le=3600)] | None = None
+    hold_reminder_seconds: Annotated[int, Field(ge=0, le=3600)] | None = 60
     after_contact_work_after_unanswered: bool = False
     calling_window: CallingWindowDocument = CallingWindowDocument(
         week={day: ((time(8), time(21)),) for day in WEEKDAYS}

@@ -130,6 +130,7 @@ def site_of(document: SiteDocument, flows: Mapping[str, tuple[int, str]]) -> Sit
         hold_limit=(
             None if head.hold_limit_seconds is None else timedelta(seconds=head.hold_limit_seconds)
         ),
+        hold_reminder=timedelta(seconds=head.hold_reminder_seconds or 0) or None,
         acw_after_unanswered=head.after_contact_work_after_unanswered,
         calling_window=HoursOfOperation(
             time_zone=head.time_zone, weekly=_weekly(head.calling_window.week)

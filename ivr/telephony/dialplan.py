@@ -70,9 +70,6 @@ HEARTBEAT_SECONDS: Final = 5
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,79}", re.ASCII)
 _ROOM: Final = "room-"
-_SORRY: Final = "sorry-"
-_LISTEN: Final = "hear-"  # an n in a pattern of the dialplan means a digit
-_COACH: Final = "coach-"
 _AGI: Final = "agi-"
 
 
@@ -108,8 +105,7 @@ GOODBYE: Final = PlaceName("goodbye")
 BYE: Final = PlaceName("bye")
 
 FIXED_PLACES: Final = frozenset({HOLD, RING, QUIET, LOST, REORDER, GOODBYE, BYE})
-"""Every place that is not one per contact (``room-…``, ``sorry-…``), per leg (``hear-…``,
-``coach-…``) or per script (``agi-…``)."""
+"""Every place that is not one per contact, per leg or per script."""
 
 _NAMES: Final = {
     PlaceKind.HOLD: HOLD,
@@ -121,7 +117,13 @@ _NAMES: Final = {
     PlaceKind.GOODBYE: GOODBYE,
     PlaceKind.END: BYE,
 }
-_OF_LEGS: Final = {PlaceKind.LISTEN: _LISTEN, PlaceKind.COACH: _COACH}
+# A pattern of the dialplan takes the letters n, x and z for digits.
+_OF_ROOMS: Final = {
+    PlaceKind.ROOM: _ROOM,
+    PlaceKind.SORRY: "sorry-",
+    PlaceKind.REMINDER: "recall-",
+}
+_OF_LEGS: Final = {PlaceKind.LISTEN: "hear-", PlaceKind.COACH: "coach-"}
 _KINDS: Final = {name: kind for kind, name in _NAMES.items()}
 
 
@@ -129,15 +131,13 @@ def name_of(place: Place) -> PlaceName:
     """The name under which the dialplan knows a place.
 
     Raises:
-        ValueError: A room without a contact, or with an id that no extension can carry.
+        ValueError: It lacks its contact or leg, or has one with an id that no extension can carry.
     """
-    if place.kind is PlaceKind.ROOM:
+    if place.kind in _OF_ROOMS:
         if not place.room:
             message = "a room belongs to a contact"
             raise ValueError(message)
-        return room(place.room)
-    if place.kind is PlaceKind.SORRY:
-        return place_name(f"{_SORRY}{place.room or ''}")
+        return place_name(_OF_ROOMS[place.kind] + place.room)
     if place.kind in _OF_LEGS:
         if not place.leg:
             message = "nobody to listen to"
@@ -148,10 +148,9 @@ def name_of(place: Place) -> PlaceName:
 
 def place_named(name: str) -> Place | None:
     """The place that a channel's extension means; none where a leg is not in a place."""
-    if name.startswith(_ROOM):
-        return Place(PlaceKind.ROOM, ContactId(name.removeprefix(_ROOM)))
-    if name.startswith(_SORRY):
-        return Place(PlaceKind.SORRY, ContactId(name.removeprefix(_SORRY)))
+    for kind, prefix in _OF_ROOMS.items():
+        if name.startswith(prefix):
+            return Place(kind, ContactId(name.removeprefix(prefix)))
     for kind, prefix in _OF_LEGS.items():
         if name.startswith(prefix):
             return Place(kind, leg=LegId(name.removeprefix(prefix)))

@@ -455,8 +455,8 @@ class FakeSwitch:
                 leg.up = True
                 if place and place.room:
                     self._emit(LegJoined(leg.leg_id, place.room))
-            case PlaceKind.SORRY if place and place.room:
-                leg.phone.heard.append("sorry")
+            case PlaceKind.SORRY | PlaceKind.REMINDER if place and place.room:
+                leg.phone.heard.append(place.kind.value)
                 self._spawn(self._move(leg, room(place.room), visit))
             case PlaceKind.PROGRAM:
                 self._spawn(self._hand_over(leg, visit))

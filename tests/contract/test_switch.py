@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -31,7 +31,9 @@ from ivr.ports.telephony import (
     Place,
     ToEndpoint,
     ToNumber,
+    reminder,
     room,
+    sorry,
 )
 from tests.pbx import Pbx
 from tests.switches import (
@@ -201,6 +203,20 @@ async def test_moves_take_a_leg_from_place_to_place(stage: Stage, leg: LegId) ->
     with pytest.raises(LegGone):
         await stage.control.move(leg, HOLD)
     await stage.control.hang_up(leg)
+
+
+@pytest.mark.parametrize("tone", [sorry, reminder])
+async def test_a_leg_that_hears_a_tone_comes_to_the_room(
+    stage: Stage, leg: LegId, tone: Callable[[ContactId], Place]
+) -> None:
+    stage.customer_will(Habit.ANSWERS)
+    await stage.control.call(an_order(leg))
+    await stage.saw(LegAnswered(leg))
+
+    await stage.control.move(leg, tone(CONTACT))
+
+    await stage.saw(LegJoined(leg, CONTACT))
+    await stage.is_at(leg, room(CONTACT))
 
 
 async def test_party_who_hangs_up_ends_the_leg(stage: Stage, leg: LegId) -> None:

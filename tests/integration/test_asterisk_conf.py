@@ -58,7 +58,7 @@ def test_contexts_are_the_same_on_both_sides() -> None:
 
 
 def test_places_are_the_same_on_both_sides() -> None:
-    patterns = {"_room-.", "_sorry-.", "_hear-.", "_coach-.", "_agi-."}
+    patterns = {"_room-.", "_sorry-.", "_recall-.", "_hear-.", "_coach-.", "_agi-."}
 
     assert CONTEXTS["places"].keys() - {"i"} - patterns == names.FIXED_PLACES
     assert CONTEXTS["places"].keys() >= patterns
@@ -261,7 +261,7 @@ def test_no_pattern_takes_everything() -> None:
 
 
 def test_dashed_patterns_hold_no_letter_that_stands_for_digits() -> None:
-    for pattern in ("_room-.", "_sorry-.", "_agi-."):
+    for pattern in ("_room-.", "_sorry-.", "_recall-.", "_agi-."):
         assert pattern in CONTEXTS["places"]
         assert not set(pattern.lower()) & set("xzn")
 

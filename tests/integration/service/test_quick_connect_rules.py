@@ -514,6 +514,90 @@ def test_e9_the_limit_of_a_hold_outlives_its_session(tmp_path: Path) -> None:
     play(tmp_path, scene, change=soon)
 
 
+# --- E9: reminders of a hold --------------------------------------------------------------------
+
+
+def reminders(phone: FakePhone) -> int:
+    return phone.heard.count("reminder")
+
+
+def test_e9_an_agent_is_reminded_of_somebody_on_hold_every_minute(tmp_path: Path) -> None:
+    async def scene(talk: Talk) -> None:
+        await talk.consults()
+        await talk.centre.passes(59)
+        assert reminders(talk.anna) == 0
+        await talk.centre.passes(2)
+        assert reminders(talk.anna) == 1
+        await talk.talking_are(talk.anna, talk.ben)
+        await talk.use(Verb.HOLD_ALL)
+        await talk.centre.passes(60)
+        assert reminders(talk.anna) == 2
+        await talk.use(Verb.RESUME_CUSTOMER)
+        await talk.centre.passes(60)
+        assert reminders(talk.anna) == 3
+        await talk.talking_are(talk.anna, talk.customer)
+        await talk.use(Verb.JOIN)
+        await talk.centre.passes(180)
+
+        assert reminders(talk.anna) == 3, "nobody is on hold"
+        assert reminders(talk.ben) == reminders(talk.customer) == 0
+
+    play(tmp_path, scene)
+
+
+def test_e9_nobody_is_reminded_who_hears_a_ringing_or_a_flow(tmp_path: Path) -> None:
+    def patient(site: dict[str, Any]) -> None:
+        site["site"]["ring_agent_seconds"] = 120
+
+    async def scene(talk: Talk) -> None:
+        talk.ben.rings()
+        await talk.start("Ben")
+        await talk.comes_to(TransferState.RINGING)
+        await talk.centre.passes(100)
+        assert reminders(talk.anna) == 0
+        talk.ben.answer()
+        await talk.comes_to(TransferState.CONSULTING)
+        await talk.use(Verb.DROP)
+        await talk.start("Password reset")
+        await talk.centre.passes(100)
+
+        assert reminders(talk.anna) == 0
+
+    play(tmp_path, scene, change=patient)
+
+
+def test_e9_the_hold_key_of_the_phone_is_a_hold_too(tmp_path: Path) -> None:
+    async def scene(talk: Talk) -> None:
+        talk.anna.holds()
+        await talk.centre.until(lambda: talk.where(talk.customer) == HOLD)
+        await talk.centre.passes(61)
+        assert reminders(talk.anna) == 1
+        talk.centre.lose_sessions()
+        await talk.centre.passes(91)
+        assert reminders(talk.anna) == 2, "a new session reminds again"
+        talk.anna.resumes()
+        await talk.talking_are(talk.customer, talk.anna)
+        await talk.centre.passes(120)
+
+        assert reminders(talk.anna) == 2
+
+    play(tmp_path, scene)
+
+
+@pytest.mark.parametrize("seconds", [0, None])
+def test_e9_a_site_may_have_no_reminders(tmp_path: Path, seconds: int | None) -> None:
+    def never(site: dict[str, Any]) -> None:
+        site["site"]["hold_reminder_seconds"] = seconds
+
+    async def scene(talk: Talk) -> None:
+        await talk.consults()
+        await talk.centre.passes(300)
+
+        assert reminders(talk.anna) == 0
+
+    play(tmp_path, scene, change=never)
+
+
 # --- E10, requests ------------------------------------------------------------------------------
 
 

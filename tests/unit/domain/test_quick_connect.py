@@ -33,6 +33,7 @@ from ivr.domain.quick_connect import (
     allowed_verbs,
     hearing,
     owner_of_hold,
+    reminds_of_hold,
     start,
 )
 from ivr.domain.quick_connect import TransferState as S
@@ -342,6 +343,12 @@ def test_e8_without_a_consultation_everything_ends_with_the_customer(state: S) -
 
 
 # --- E9: the limit of hold ----------------------------------------------------------------------
+
+
+def test_e9_the_source_is_reminded_where_it_could_forget_somebody() -> None:
+    reminded = {state for state in S if reminds_of_hold(state)}
+
+    assert reminded == {S.CONSULTING, S.ALL_HELD, S.DESTINATION_HELD}
 
 
 @pytest.mark.parametrize("state", [s for s in OPEN if owner_of_hold(s) is HoldOwner.SOURCE])

@@ -18,6 +18,7 @@ from ivr.ports.telephony import (
     PlaceKind,
     coach,
     listen,
+    reminder,
     sorry,
 )
 from ivr.ports.telephony import room as room_of
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.unit
 
 PLACES = (
     *(HOLD, RINGBACK, QUIET, PROGRAM, LOST, REORDER, GOODBYE, END),
-    *(room_of(ContactId("k1")), sorry(ContactId("k1"))),
+    *(room_of(ContactId("k1")), sorry(ContactId("k1")), reminder(ContactId("k1"))),
     *(listen(LegId("k1-a1")), coach(LegId("1795268924.3"))),
 )
 
