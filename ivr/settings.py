@@ -91,6 +91,7 @@ class PbxSettings(_Part):
         ami_permit: Addresses that may log in to the manager interface.
         music_directory: Folder of music files as the switch sees it; none = its own.
         qualify_seconds: How often agents' phones are asked whether they are there.
+        rtp_timeout_seconds: A call ends when its agent's phone has sent no sound for so long.
     """
 
     sip_address: str = "127.0.0.1"
@@ -102,6 +103,7 @@ class PbxSettings(_Part):
     rtp_last_port: Port = 15999
     music_directory: str | None = None
     qualify_seconds: Annotated[int, Field(ge=2, le=10)] = 5
+    rtp_timeout_seconds: Annotated[int, Field(ge=2, le=300)] = 30
 
 
 class ApiSettings(_Part):

@@ -105,6 +105,7 @@ def plan_of(settings: Settings, site: Site | None) -> PbxPlan:
         rtp_last_port=pbx.rtp_last_port,
         music_directory=pbx.music_directory,
         qualify_seconds=pbx.qualify_seconds,
+        rtp_timeout_seconds=pbx.rtp_timeout_seconds,
         numbers=tuple(_number(n.number, site.country) for n in site.numbers) if site else (),
         agents=tuple(
             AgentPhone(

@@ -120,6 +120,9 @@ class PbxPlan:
         rtp_last_port: Last port for media.
         music_directory: Folder of music files, as the switch sees it. None = the image's own.
         qualify_seconds: How often an agent's phone is asked whether it is there (2 to 10).
+        rtp_timeout_seconds: How long an agent's phone in a call may send no sound (2 to 300) before
+            it counts as dead and the call of it ends. One that has put its call on hold may for
+            ever.
     """
 
     sip_address: str = "127.0.0.1"
@@ -141,6 +144,7 @@ class PbxPlan:
     trunks: tuple[Trunk, ...] = ()
     music_directory: str | None = None
     qualify_seconds: int = 5
+    rtp_timeout_seconds: int = 30
 
 
 class Provisioner(Protocol):

@@ -196,6 +196,7 @@ def _agent(agent: AgentPhone, plan: PbxPlan, qualify: str) -> str:
         ("trust_id_inbound", "no"),
         ("allow_transfer", "yes"),
         ("device_state_busy_at", "1"),
+        ("rtp_timeout", check.number("rtp_timeout_seconds", plan.rtp_timeout_seconds, 2, 300)),
     ]
     return "\n".join(
         [

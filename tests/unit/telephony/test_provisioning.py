@@ -117,10 +117,11 @@ def test_a_caller_account_always_shows_its_own_number() -> None:
 
 
 def test_an_agent_shows_name_and_endpoint_and_is_asked_often_whether_it_is_there() -> None:
-    found = sections(replace(PLAN, qualify_seconds=3), "pjsip.conf")
+    found = sections(replace(PLAN, qualify_seconds=3, rtp_timeout_seconds=20), "pjsip.conf")
 
     assert found["anna", "endpoint"].one("callerid") == '"Anna Müller" <anna>'
     assert found["anna", "aor"].one("qualify_frequency") == "3"
+    assert found["anna", "endpoint"].one("rtp_timeout") == "20"
 
 
 def test_a_trunk_by_address_is_known_by_its_address_only() -> None:
@@ -337,6 +338,8 @@ def test_an_accepted_secret_arrives_as_it_is(text: str) -> None:
         ({"agi_port": True}, "agi_port"),
         ({"qualify_seconds": 1}, "qualify_seconds"),
         ({"qualify_seconds": 11}, "qualify_seconds"),
+        ({"rtp_timeout_seconds": 1}, "rtp_timeout_seconds"),
+        ({"rtp_timeout_seconds": 301}, "rtp_timeout_seconds"),
         ({"rtp_first_port": 10001}, "rtp ports"),
         ({"rtp_last_port": 10001}, "rtp ports"),
         ({"sip_address": "::1"}, "sip_address"),
