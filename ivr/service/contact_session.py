@@ -281,6 +281,8 @@ class ContactSession:
                 raise StoreError(text)
             self.contact = contact
         self._has_acted = True
+        if self._passed_on(message):
+            return
         if self.transfer is not None:
             await self.transfer.refresh()
         if not isinstance(message, LegEvent) or not await self._is_of_others(message):
@@ -346,6 +348,21 @@ class ContactSession:
         if self._untold:
             untold, self._untold = self._untold, ()
             await self.world.store.note(self.id, *untold, now=self.now())
+
+    def _passed_on(self, message: Message) -> bool:
+        """Give word of a leg that was handed over meanwhile to the session that has it now."""
+        if isinstance(message, Arrived):
+            leg_id = message.participant.leg_id
+        elif isinstance(message, LegEvent):
+            leg_id = message.leg_id
+        else:
+            return False
+        if leg_id in self.farewells:
+            return False
+        owner = self.mailbox.owner(leg_id)
+        if owner is None or owner == self.id or self.mailbox.is_lent(owner):
+            return False
+        return self.mailbox.post(owner, message)
 
     async def read_again(self) -> None:
         """Read the contact, which has just been changed together with something else."""
@@ -686,8 +703,10 @@ class ContactSession:
     async def _arrived(self, participant: Participant, released: asyncio.Event) -> None:
         line = await self._line_that_arrived(participant.leg_id)
         if line is None:
-            await participant.leave(END)
-            released.set()
+            try:
+                await participant.leave(END)
+            finally:
+                released.set()
             return
         line.hand_over(participant, released)
         await self.performer.serve(line)
