@@ -120,9 +120,8 @@ class PbxPlan:
         rtp_last_port: Last port for media.
         music_directory: Folder of music files, as the switch sees it. None = the image's own.
         qualify_seconds: How often an agent's phone is asked whether it is there (2 to 10).
-        rtp_timeout_seconds: How long an agent's phone in a call may send no sound (2 to 300) before
-            it counts as dead and the call of it ends. One that has put its call on hold may for
-            ever.
+        rtp_timeout_seconds: How long an agent's phone may send no sound in a call (2 to 300) until
+            it counts as dead and its leg ends; without limit while it holds the call.
     """
 
     sip_address: str = "127.0.0.1"
