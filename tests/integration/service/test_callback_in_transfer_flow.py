@@ -36,9 +36,7 @@ def _flow() -> str:
         "Text": "Key the number.",
         "InputTimeLimitSeconds": "10",
         "StoreInput": "True",
-        "InputValidation": {
-            "PhoneNumberValidation": {"NumberFormat": "Local", "CountryCode": "US"}
-        },
+        "InputValidation": {"PhoneNumberValidation": local},
         "DTMFConfiguration": {"InputTerminationSequence": "#"},
     }
     create = {
