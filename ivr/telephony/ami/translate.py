@@ -72,16 +72,25 @@ class Dialled:
     leg_id: LegId
 
 
+@dataclass(frozen=True, slots=True)
+class PhoneSighting:
+    """A report about one address at which a SIP account registered."""
+
+    endpoint: Endpoint
+    address: str
+    reachable: bool
+
+
 Sighting = (
     LegSighting
     | Dialled
+    | PhoneSighting
     | LegJoined
     | LegKeyed
     | LegHeld
     | LegReferred
     | LegMerged
     | LegStranded
-    | PhoneChanged
 )
 
 
@@ -175,7 +184,7 @@ def _contact_status(message: SafeMessage) -> Sighting | None:
     reachable = _REACHABLE.get(message.text("ContactStatus"))
     if reachable is None or not endpoint:
         return None
-    return PhoneChanged(Endpoint(endpoint), reachable)
+    return PhoneSighting(Endpoint(endpoint), message.text("URI"), reachable)
 
 
 _READERS: Final[Mapping[str, Callable[[SafeMessage], Sighting | None]]] = {
@@ -212,6 +221,7 @@ class Legs:
 
     def __init__(self) -> None:
         self._legs: dict[LegId, OutboundLeg] = {}
+        self._address_of: dict[Endpoint, str] = {}
 
     def begin(self, leg_id: LegId) -> None:
         """Follow a leg that is about to be dialled.
@@ -256,6 +266,8 @@ class Legs:
         """What a sighting means to the service floor."""
         if isinstance(sighting, Dialled):
             return ()
+        if isinstance(sighting, PhoneSighting):
+            return self._phone(sighting)
         if not isinstance(sighting, LegSighting):
             return (sighting,)
         leg_id, report = sighting.leg_id, sighting.report
@@ -269,11 +281,23 @@ class Legs:
                     return ()
         return self._advance(leg_id, report)
 
+    def _phone(self, seen: PhoneSighting) -> tuple[SwitchEvent, ...]:
+        """What a sighting means to the account; its phone may be at another address already.
+
+        Asterisk may report a new address as reachable before it removes the one it replaces.
+        """
+        if seen.reachable:
+            self._address_of[seen.endpoint] = seen.address
+        elif self._address_of.get(seen.endpoint, seen.address) != seen.address:
+            return ()
+        return (PhoneChanged(seen.endpoint, seen.reachable),)
+
     def adopt(self, dialling: Mapping[LegId, bool]) -> None:
         """Start over after a gap: what dials now is followed, with whether it rings.
 
         What became of the others while nobody listened is for the store to settle.
         """
+        self._address_of.clear()
         self._legs = {
             leg_id: OutboundLeg(
                 leg_id,

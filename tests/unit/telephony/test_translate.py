@@ -117,6 +117,19 @@ def test_recorded_phone_comes_and_goes() -> None:
     ]
 
 
+def test_a_phone_at_a_new_address_is_there_though_the_old_one_goes() -> None:
+    def reports(status: str, address: str) -> SafeMessage:
+        return an_event("ContactStatus", ContactStatus=status, EndpointName="anna", URI=address)
+
+    old, new = "sip:anna@127.0.0.1:5070", "sip:anna@127.0.0.1:5071"
+    there, gone = PhoneChanged(Endpoint("anna"), True), PhoneChanged(Endpoint("anna"), False)
+    came = reports("Reachable", new)
+
+    assert tell(came, reports("Removed", old)) == [there]
+    assert tell(reports("Removed", old), came) == [gone, there]
+    assert tell(came, reports("Unreachable", new)) == [there, gone]
+
+
 def test_leg_that_falls_out_of_its_place_is_stranded() -> None:
     event = an_event("UserEvent", UserEvent="LegLost", Leg="k1-c1", Uniqueid="k1-c1")
 
