@@ -202,7 +202,7 @@ async def test_an_agent_who_answers_while_there_is_no_controller_is_brought_in(
     assert len(talking.ben_phone.invites) == 1
 
 
-@pytest.mark.parametrize("answers", ["before", "after"])
+@pytest.mark.parametrize("answers", [pytest.param("before", marks=pytest.mark.full), "after"])
 async def test_b15_a_number_that_rings_when_the_controller_is_killed_is_dialled_once(
     office: Phone, talking: Talk, answers: str
 ) -> None:

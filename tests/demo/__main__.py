@@ -1,7 +1,8 @@
-"""Plays three scenes at once and exits non-zero if anything differs from what must be.
+"""Plays all scenes and exits non-zero if anything differs from what must be.
 
 A caller keys a number and hangs up, keeping the place before a later caller who waits on the line;
 a second callback is not answered at first and is retried; a third caller finds everything full.
+Beside them another agent passes a caller on, by quick connects of every kind (``transfers.py``).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.demo.report import Report
+from tests.demo.transfers import FLOWS, Transfers, with_support
 from tests.hearing import tones as tone_names
 from tests.house import LOCAL, ROOT, SAMPLE_SITE, House
 from tests.phones import Answer, Reject
@@ -27,21 +29,22 @@ SPACING = 3
 
 
 def small(site: dict[str, Any]) -> None:
-    """Make the sample's queues small and its spacing short."""
+    """Make the sample's queues small and its spacing short; add a queue for quick connects."""
     site["site"]["min_retry_delay_seconds"] = SPACING
     for queue in site["queues"]:
         queue["max_contacts"] = 2 if queue["name"] == "Callbacks" else 1
+    with_support(site)
     for agent in site["agents"]:
         agent["after_contact_work_seconds"] = 1
 
 
 def flows() -> dict[str, str]:
-    """The sample's local entry with the short spacing."""
+    """The sample's local entry with the short spacing, and what the quick connects need."""
     flow = json.loads((SAMPLE_SITE / "flows" / "local-entry.json").read_text("utf-8"))
     for action in flow["Actions"]:
         if action["Type"] == "CreateCallbackContact":
             action["Parameters"]["RetryDelaySeconds"] = str(SPACING)
-    return {"local-entry.json": json.dumps(flow)}
+    return {"local-entry.json": json.dumps(flow), **FLOWS}
 
 
 class Demo:
@@ -255,11 +258,13 @@ async def main() -> int:
     shutil.rmtree(RECORDINGS, ignore_errors=True)
     RECORDINGS.mkdir(parents=True)
     report = Report(RECORDINGS)
-    report.tell("house", "an Asterisk, a controller and six phones are being started")
+    report.tell("house", "an Asterisk, a controller and ten phones are being started")
     with tempfile.TemporaryDirectory(prefix="queueback-demo-") as folder:
         async with House(Path(folder), change=small, flows=flows()) as house:
             report.tell("house", "is open")
-            await Demo(house, report).play()
+            async with asyncio.TaskGroup() as scenes:
+                scenes.create_task(Demo(house, report).play())
+                scenes.create_task(Transfers(house, report).play())
     return 0 if report.finish() else 1
 
 
