@@ -1,7 +1,8 @@
 """One audio stream: RTP in G.711 µ-law both ways, keys by RFC 4733 (payload type 101).
 
 Packets leave every 20 ms by an absolute schedule: a stall is caught up at once, so sequence numbers
-and timestamps never drift from the clock.
+and timestamps never drift from the clock. When one arrived is what the kernel says: a stall of this
+process does not make it later.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ _HEADER: Final = struct.Struct("!BBHII")
 _EVENT: Final = struct.Struct("!BBH")
 _VOLUME: Final = 10
 _END: Final = 0x80
+_SO_TIMESTAMPNS: Final = 35
+"""Linux, asm-generic/socket.h; Python 3.11 has no name for it."""
+_TIMESPEC: Final = struct.Struct("@qq")
+_ANCILLARY: Final = socket.CMSG_SPACE(_TIMESPEC.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,16 @@ def _open(address: str) -> tuple[socket.socket, socket.socket]:
     raise OSError(f"no free pair of ports on {address}")
 
 
+def _arrival(ancillary: list[tuple[int, int, bytes]]) -> float:
+    """When a datagram arrived (``time.monotonic``): the kernel's word, else now."""
+    for _, kind, data in ancillary:
+        if kind == _SO_TIMESTAMPNS:
+            seconds, nanoseconds = _TIMESPEC.unpack(data)
+            age: float = time.time() - seconds - nanoseconds / 1e9
+            return time.monotonic() - age
+    return time.monotonic()
+
+
 def _finish(done: asyncio.Future[None]) -> None:
     if not done.done():
         done.set_result(None)
@@ -90,6 +105,7 @@ class Media:
         self._says = says
         self._position = 0
         self._socket, self._rtcp = _open(address)
+        self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         self.port: int = self._socket.getsockname()[1]
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._socket, self._read)
@@ -189,26 +205,26 @@ class Media:
     def _read(self) -> None:
         while True:
             try:
-                data, source = self._socket.recvfrom(2048)
+                data, ancillary, _, source = self._socket.recvmsg(2048, _ANCILLARY)
             except BlockingIOError:
                 return
             except OSError:
                 continue  # an ICMP error of an earlier packet is reported here
             if len(data) > _HEADER.size and (self._remote is None or source[1] == self._remote[1]):
-                self._take(data)
+                self._take(data, _arrival(ancillary))
 
-    def _take(self, data: bytes) -> None:
+    def _take(self, data: bytes, at: float) -> None:
         _, second, sequence, stamp, stream = _HEADER.unpack_from(data)
         kind, payload = second & 0x7F, data[_HEADER.size :]
         if kind == KEYS and len(payload) >= _EVENT.size:
             code, flags, _ = _EVENT.unpack_from(payload)
             if flags & _END and self._last_key != (stream, stamp) and code < len(DIGITS):
                 self._last_key = (stream, stamp)
-                self._keys.append(Key(DIGITS[code], time.monotonic()))
+                self._keys.append(Key(DIGITS[code], at))
         elif kind == ULAW:
-            self._hear(sequence, stamp, stream, payload)
+            self._hear(sequence, stamp, stream, payload, at)
 
-    def _hear(self, sequence: int, stamp: int, stream: int, payload: bytes) -> None:
+    def _hear(self, sequence: int, stamp: int, stream: int, payload: bytes, at: float) -> None:
         if self._last_in is not None:
             last_sequence, last_stamp, last_stream = self._last_in
             steps = (sequence - last_sequence) & 0xFFFF
@@ -219,5 +235,4 @@ class Media:
                 self._stream += 1
             self._place += passed
         self._last_in = (sequence, stamp, stream)
-        at = time.monotonic()
         self._heard.add(from_ulaw(payload), at=at, stamp=self._place, stream=self._stream)

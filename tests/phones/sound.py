@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import wave
+from bisect import bisect_left
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Final
 
@@ -210,6 +212,28 @@ class Recording:
         first = max(0, round((since - self.start) * RATE))
         last = max(0, round((until - self.start) * RATE))
         return self.pcm[first:last]
+
+    def arrival_of(self, condition: Callable[[Pcm], bool], since: float) -> float | None:
+        """When the first packet arrived that is this, by the clock of the one who listens.
+
+        :attr:`pcm` cannot tell: there a packet is where its sender says that it belongs.
+
+        Args:
+            condition: Judges the samples of one packet.
+            since: Earliest arrival (``time.monotonic``).
+
+        Returns:
+            ``time.monotonic``; None if no packet since then was that.
+        """
+        return next((p.at for p in self._since(since) if condition(p.samples)), None)
+
+    def longest_wait(self, since: float, until: float) -> float:
+        """The longest time between two arrivals, in seconds; whatever the packets hold."""
+        times = [p.at for p in takewhile(lambda p: p.at < until, self._since(since))]
+        return max((after - before for before, after in pairwise(times)), default=until - since)
+
+    def _since(self, since: float) -> list[_Piece]:
+        return self._pieces[bisect_left(self._pieces, since, key=lambda piece: piece.at) :]
 
     def latest(self, seconds: float) -> Pcm:
         """The samples at the end, at most so long: cheap to judge again and again."""
