@@ -4,7 +4,7 @@
 call of the same job in plain dialplan, in interleaved rounds. ``rate_ratio``: highest rate without
 a single wrong number, ours divided by the dialplan's. ``accept_to_invite_ms``: from the agent's
 answer (no whisper) to the customer's INVITE. ``free_to_offer_ms``: from the end of an agent's call
-to the INVITE of the next offer.
+to the INVITE of the next offer. ``changes``, ``crowd`` and ``rooms`` are modules of their own.
 """
 
 from __future__ import annotations
@@ -12,15 +12,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import statistics
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from tests.benchmarks import job
+from tests.benchmarks import changes, crowd, job, rooms
+from tests.benchmarks.figures import cpu_seconds, pid_of, spread
 from tests.hearing.tones import CUSTOMER, listen
 from tests.house import ROOT, TRUNK_ADDRESS, House
 from tests.pbx import free_port
@@ -29,13 +28,18 @@ from tests.sipp.numbers import numbers
 from tests.sipp.scenes import load
 from tests.sipp.site import Place, Site
 
-WHAT: Final = ("latency", "cpu", "rate")
+ON_ONE_HOUSE: Final = ("latency", "cpu", "rate")
+OF_THEIR_OWN: Final = {
+    "changes": changes.measure,
+    "crowd": crowd.measure,
+    "rooms": rooms.measure,
+}
+WHAT: Final = (*ON_ONE_HOUSE, *OF_THEIR_OWN)
 OUTPUT: Final = ROOT / "build" / "bench.json"
 ROUNDS, CALLS, RATE = 3, 100, 10.0
 RATES: Final = (20, 40, 60, 80, 100, 120, 140, 160, 180, 200)
 STEP_SECONDS: Final = 8
 CALLBACKS: Final = 60
-_TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
 class Bench:
@@ -77,10 +81,10 @@ class Bench:
         )
 
     def _cpu_seconds(self, number: str) -> dict[str, float]:
-        pids = {"asterisk": _pid_of(self.house.pbx.name)}
+        pids = {"asterisk": pid_of(self.house.pbx.name)}
         if number == job.FLOW_NUMBER:
             pids["controller"] = self.house.controller_pid
-        return {name: _cpu_seconds(pid) for name, pid in pids.items()}
+        return {name: cpu_seconds(pid) for name, pid in pids.items()}
 
     async def cpu(self) -> dict[str, Any]:
         """CPU per call, interleaved."""
@@ -140,7 +144,7 @@ class Bench:
             for before, following in zip(anna.calls, anna.calls[1:], strict=False)
             if following.invite is not None
         ]
-        return _spread(dials), _spread(frees)
+        return spread(dials), spread(frees)
 
 
 async def _next_called(house: House, phones: Sequence[Phone]) -> Any:
@@ -160,52 +164,46 @@ async def _next_called(house: House, phones: Sequence[Phone]) -> Any:
     return found[0]
 
 
-def _spread(values: Sequence[float]) -> dict[str, Any]:
-    ordered = sorted(values)
-    p99 = ordered[min(len(ordered) - 1, round(0.99 * (len(ordered) - 1)))]
-    return {"p50": statistics.median(ordered), "p99": p99, "runs": [round(v, 1) for v in values]}
-
-
-def _pid_of(container: str) -> int:
-    words = ["docker", "inspect", "--format", "{{.State.Pid}}", container]
-    return int(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
-
-
-def _cpu_seconds(pid: int) -> float:
-    """User and system time of a process."""
-    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
-
-
-async def main(wanted: Sequence[str]) -> None:
-    """Measure these things and write them down."""
+async def on_one_house(wanted: Sequence[str], folder: Path) -> dict[str, Any]:
+    """What the number-entry flow and plain dialplan cost, and how soon callbacks are served."""
     limits = {
         "IVR_LIMITS__CALLBACKS_PER_MINUTE": "100000",
         "IVR_LIMITS__DIALS_PER_MINUTE": "100000",
     }
+    async with House(
+        folder,
+        change=job.change,
+        flows=job.flows(),
+        prompts={f"{job.PROMPT}.wav": job.prompt()},
+        environment=limits,
+        additions=job.ADDITIONS,
+    ) as house:
+        bench = Bench(house, folder / "sipp")
+        result: dict[str, Any] = {}
+        if "latency" in wanted:
+            accept, free = await bench.latencies()
+            print(f"accept to INVITE: p50 {accept['p50']:.1f} ms, p99 {accept['p99']:.1f} ms")
+            print(f"free to offer:    p50 {free['p50']:.1f} ms, p99 {free['p99']:.1f} ms")
+            result |= {"accept_to_invite_ms": accept, "free_to_offer_ms": free}
+        house.trunk.close()
+        if "cpu" in wanted:
+            result["cpu_ratio"] = await bench.cpu()
+            print(f"cpu ratio: {result['cpu_ratio']['value']:.2f}")
+        if "rate" in wanted:
+            result["rate_ratio"] = await bench.rate()
+            print(f"rate ratio: {result['rate_ratio']['value']}")
+    return result
+
+
+async def main(wanted: Sequence[str]) -> None:
+    """Measure these things and write them down."""
+    result: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="queueback-bench-") as folder:
-        async with House(
-            Path(folder),
-            change=job.change,
-            flows=job.flows(),
-            prompts={f"{job.PROMPT}.wav": job.prompt()},
-            environment=limits,
-            additions=job.ADDITIONS,
-        ) as house:
-            bench = Bench(house, Path(folder) / "sipp")
-            result: dict[str, Any] = {}
-            if "latency" in wanted:
-                accept, free = await bench.latencies()
-                print(f"accept to INVITE: p50 {accept['p50']:.1f} ms, p99 {accept['p99']:.1f} ms")
-                print(f"free to offer:    p50 {free['p50']:.1f} ms, p99 {free['p99']:.1f} ms")
-                result |= {"accept_to_invite_ms": accept, "free_to_offer_ms": free}
-            house.trunk.close()
-            if "cpu" in wanted:
-                result["cpu_ratio"] = await bench.cpu()
-                print(f"cpu ratio: {result['cpu_ratio']['value']:.2f}")
-            if "rate" in wanted:
-                result["rate_ratio"] = await bench.rate()
-                print(f"rate ratio: {result['rate_ratio']['value']}")
+        if set(wanted) & set(ON_ONE_HOUSE):
+            result |= await on_one_house(wanted, Path(folder) / "job")
+        for name, measure in OF_THEIR_OWN.items():
+            if name in wanted:
+                result[name] = await measure(Path(folder) / name)
     OUTPUT.parent.mkdir(exist_ok=True)
     OUTPUT.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
     print(f"written: {OUTPUT.relative_to(ROOT)}")

@@ -1,8 +1,8 @@
 """One audio stream: RTP in G.711 µ-law both ways, keys by RFC 4733 (payload type 101).
 
 Packets leave every 20 ms by an absolute schedule: a stall is caught up at once, so sequence numbers
-and timestamps never drift from the clock. When one arrived is what the kernel says: a stall of this
-process does not make it later.
+and timestamps never drift from the clock. What has arrived is taken at the same moments, so that a
+call wakes this process once for both; when it arrived is what the kernel says.
 """
 
 from __future__ import annotations
@@ -108,7 +108,6 @@ class Media:
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         self.port: int = self._socket.getsockname()[1]
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._socket, self._read)
         self._remote: tuple[str, int] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
@@ -137,7 +136,7 @@ class Media:
         if self._timer is not None:
             self._timer.cancel()
         if self._socket.fileno() >= 0:
-            self._loop.remove_reader(self._socket)
+            self._read()
             self._socket.close()
             self._rtcp.close()
         while self._pending:
@@ -163,6 +162,7 @@ class Media:
         while self._due <= now:
             self._send_frame()
             self._due += _FRAME_SECONDS
+        self._read()
         self._timer = self._loop.call_later(self._due - now, self._tick)
 
     def _send_frame(self) -> None:
@@ -228,8 +228,8 @@ class Media:
         if self._last_in is not None:
             last_sequence, last_stamp, last_stream = self._last_in
             steps = (sequence - last_sequence) & 0xFFFF
-            if steps == 0 or steps > 0x8000:
-                return  # a repeated or overtaken packet
+            if stream == last_stream and (steps == 0 or steps > 0x8000):
+                return  # a repeated or overtaken packet; another source counts anew
             passed = (stamp - last_stamp) & 0xFFFFFFFF
             if stream != last_stream or passed != steps * FRAME:
                 self._stream += 1

@@ -58,7 +58,7 @@ def to_ulaw(pcm: Pcm) -> bytes:
 
 def from_ulaw(data: bytes) -> Pcm:
     """Decode G.711 µ-law."""
-    return _DECODE[np.frombuffer(data, dtype=np.uint8)]
+    return _DECODE.take(np.frombuffer(data, dtype=np.uint8))
 
 
 class Sound:
