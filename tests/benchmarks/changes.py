@@ -14,7 +14,7 @@ from tests.benchmarks.consultation import (
     say,
     talk,
 )
-from tests.benchmarks.figures import Lateness, pause, spread, told
+from tests.benchmarks.figures import Lateness, pause
 from tests.house import House
 from tests.phones import Answer
 from tests.tone_site import add_number, tone_house
@@ -62,9 +62,7 @@ async def measure(folder: Path, rounds: int = ROUNDS) -> dict[str, Any]:
                         await pause(SETTLED)
                     await one.turns_round()
                     to, back = back, to
-        figures = judged(house, one.changes)
+        figures = judged(house, one.changes, late)
         figures["refused"] = one.refused
-        figures["late_ms"] = spread(late.ms)
-    print(f"changes  this process late by: {told(figures['late_ms'])}")
     say("changes", figures)
     return figures

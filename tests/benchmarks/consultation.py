@@ -14,7 +14,7 @@ from time import monotonic, time
 from typing import Any, Final
 
 from ivr.domain.quick_connect import Hears, Party, Sound, TransferState, hearing
-from tests.benchmarks.figures import spread, told
+from tests.benchmarks.figures import Lateness, spread, told
 from tests.benchmarks.tones import longest_gap_ms, mostly
 from tests.hearing.tones import AGENT, CUSTOMER, MUSIC, PROMPT, SECOND_AGENT
 from tests.house import House
@@ -29,6 +29,7 @@ WAIT_AT_ONCE: Final = "Wait at once"
 SETTLED: Final = 0.8
 """Seconds after a verb in which whoever stays is listened to."""
 BEFORE: Final = 0.1
+ON_TIME_MS: Final = 20
 
 _HELD: Final = {Party.CUSTOMER: MUSIC, Party.DESTINATION: PROMPT}
 
@@ -92,6 +93,11 @@ class Change:
         """Where it led: the same verb moves others in another step."""
         return f"{self.verb} ({self.before.value} to {self.after.value})"
 
+    @property
+    def span(self) -> tuple[float, float]:
+        """From when to when whoever stays is listened to."""
+        return self.asked - BEFORE, self.asked + SETTLED
+
     def gaps(self) -> Mapping[Party, float]:
         """Milliseconds without a voice, for each party who hears somebody before and after.
 
@@ -103,14 +109,13 @@ class Change:
             voices_before, voices_after = _voices(before), _voices(after)
             if voices_before and voices_after:
                 staying = voices_before & voices_after or voices_before | voices_after
-                pcm = self.heard[party].between(self.asked - BEFORE, self.asked + SETTLED)
+                pcm = self.heard[party].between(*self.span)
                 found[party] = longest_gap_ms(pcm, {self.tones[each] for each in staying})
         return found
 
     def waits(self) -> list[float]:
         """Milliseconds between two packets, the longest for each of the parties of :meth:`gaps`."""
-        since, until = self.asked - BEFORE, self.asked + SETTLED
-        return [1000 * self.heard[party].longest_wait(since, until) for party in self.gaps()]
+        return [1000 * self.heard[party].longest_wait(*self.span) for party in self.gaps()]
 
     def arrivals(self) -> Mapping[Party, float | None]:
         """When each party who was moved to talk or to hold first heard the new thing."""
@@ -223,14 +228,15 @@ def commits(house: House) -> Mapping[str, Sequence[float]]:
     return found
 
 
-def judged(house: House, changes: Sequence[Change]) -> dict[str, Any]:
-    """What these changes sounded like, in milliseconds, and by verb."""
+def judged(house: House, changes: Sequence[Change], late: Lateness) -> dict[str, Any]:
+    """What these changes sounded like, in milliseconds, and by verb; each party is one value."""
     committed = commits(house)
     gaps: dict[str, list[float]] = {}
     turns: dict[str, list[float]] = {}
     talks: dict[str, list[float]] = {}
     holds: dict[str, list[float]] = {}
     since_commit: dict[str, list[float]] = {"talk": [], "hold": []}
+    on_time: list[float] = []
     to_commit, to_answer = [], []
     unheard = 0
     for change in changes:
@@ -238,6 +244,8 @@ def judged(house: House, changes: Sequence[Change]) -> dict[str, Any]:
         for party, gap in change.gaps().items():
             stays = _voices(same[0][party]) & _voices(same[1][party])
             (gaps if stays else turns).setdefault(change.name, []).append(gap)
+            if stays and late.worst(*change.span) < ON_TIME_MS:
+                on_time.append(gap)
         commit = next(
             (at for at in committed.get(change.contact, ()) if at > change.asked - 0.002), None
         )
@@ -256,7 +264,9 @@ def judged(house: House, changes: Sequence[Change]) -> dict[str, Any]:
     return {
         "changes": len(changes),
         "gap_ms": _all(gaps),
+        "gap_ms_with_phones_on_time": spread(on_time),
         "turn_ms": _all(turns),
+        "late_ms": spread(late.ms),
         "packets_apart_ms": spread([ms for change in changes for ms in change.waits()]),
         "request_to_talk_ms": _all(talks),
         "request_to_hold_ms": _all(holds),
@@ -275,6 +285,7 @@ def _all(by_verb: Mapping[str, Sequence[float]]) -> dict[str, Any]:
 
 SAID: Final = {
     "gap_ms": "gap of who hears the same party throughout",
+    "gap_ms_with_phones_on_time": f"the same while our phones were late by < {ON_TIME_MS} ms",
     "turn_ms": "silence of who is turned from one party to another",
     "packets_apart_ms": "longest time between two packets to them, which are 20 ms of sound each",
     "request_to_talk_ms": "request sent to a moved party hears the others",
@@ -283,6 +294,7 @@ SAID: Final = {
     "commit_to_hold_ms": "commit (before the first AMI send) to music or hold flow heard",
     "request_to_commit_ms": "request sent to commit: HTTP, session, database",
     "request_to_answer_ms": "request sent to HTTP response",
+    "late_ms": "how late our phones were",
 }
 """What each figure is."""
 

@@ -19,7 +19,7 @@ from tests.benchmarks.consultation import (
     say,
     talk,
 )
-from tests.benchmarks.figures import Lateness, Usage, pause, spread, told
+from tests.benchmarks.figures import Lateness, Usage, pause
 from tests.house import ANNA_HERTZ, BEN_HERTZ, House
 from tests.phones import Answer, Phone, tone
 from tests.tone_site import tone_house
@@ -101,19 +101,17 @@ async def measure(folder: Path, consultations: int = CONSULTATIONS) -> dict[str,
                     verbs = (*VERBS, LAST[number % len(LAST)])
                     group.create_task(_walk(one, verbs, Random(number)), name=f"walk {number}")
             walked = usage.percent(legs)
-        figures = judged(house, [each for one in them for each in one.changes])
+        figures = judged(house, [each for one in them for each in one.changes], late)
     figures |= {
         "consultations": consultations,
         "refused": sum(one.refused for one in them),
         "percent_of_a_core_per_leg": {"talking": quiet, "changing": walked},
-        "late_ms": spread(late.ms),
     }
     say("crowd", figures)
     print(f"crowd    {figures['refused']} verbs refused")
     for phase, used in figures["percent_of_a_core_per_leg"].items():
         words = ", ".join(f"{process} {percent:.2f}" for process, percent in used.items())
         print(f"crowd    {phase}: {words} % of a core per leg")
-    print(f"crowd    phones late by: {told(figures['late_ms'])}")
     return figures
 
 

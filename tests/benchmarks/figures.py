@@ -7,6 +7,7 @@ import os
 import statistics
 import subprocess
 import time
+from bisect import bisect_left
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Self
@@ -71,12 +72,16 @@ class Usage:
 class Lateness:
     """How late this process is to what it wants to do every 20 ms: ``with Lateness() as late``.
 
+    Whoever is heard by our phones is spoken by our phones: what they did not say is no gap of
+    Asterisk's.
+
     Attributes:
         ms: One value for each time.
     """
 
     def __init__(self) -> None:
         self.ms: list[float] = []
+        self._at: list[float] = []
         self._due = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -89,6 +94,11 @@ class Lateness:
         if self._timer is not None:
             self._timer.cancel()
 
+    def worst(self, since: float, until: float) -> float:
+        """The largest of the milliseconds between two times of ``time.monotonic``."""
+        first, last = bisect_left(self._at, since), bisect_left(self._at, until)
+        return max(self.ms[first : last + 1], default=0.0)
+
     def _wait(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(
             self._due - time.monotonic(), self._tick
@@ -97,6 +107,7 @@ class Lateness:
     def _tick(self) -> None:
         now = time.monotonic()
         self.ms.append(1000 * (now - self._due))
+        self._at.append(now)
         self._due = max(self._due + _EVERY, now)
         self._wait()
 
