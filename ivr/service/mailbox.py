@@ -62,11 +62,16 @@ class TransferAsked:
 
 @dataclass(frozen=True, slots=True)
 class VerbAsked:
-    """The contact's agent uses a verb of a quick connect; a refusal is the answer's exception."""
+    """The contact's agent uses a verb of a quick connect; a refusal is the answer's exception.
+
+    Attributes:
+        party: Whose it is, by contact; none = of the one with the controls.
+    """
 
     verb: Verb
     key: str | None
     answer: asyncio.Future[None]
+    party: ContactId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +147,10 @@ class Mailbox:
         """The open contact a leg belongs to, also one that its session does not know of yet."""
         owner = self._contact_of.get(leg_id) or contact_named_by(leg_id)
         return owner if owner in self._inboxes else None
+
+    def is_anothers(self, leg_id: LegId, contact_id: ContactId) -> bool:
+        """Whether a leg belongs to an open contact, and not to this one."""
+        return self.owner(leg_id) not in (None, contact_id)
 
     def is_open(self, contact_id: ContactId) -> bool:
         """Whether somebody handles this contact's messages."""

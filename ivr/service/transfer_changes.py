@@ -61,7 +61,7 @@ def hold_ends(contact: Contact, now: datetime) -> Mapping[str, Any]:
 def _of_source(
     before: Transfer, after: Transfer, event: Event, contact: Contact, now: datetime
 ) -> ContactChange:
-    if before.handed_over:
+    if before.handed_over or before.is_party:
         return ContactChange(contact.id, None)
     fields: dict[str, Any] = {}
     if is_held(after.state) and not after.handed_over and contact.held_since is None:
@@ -71,7 +71,7 @@ def _of_source(
     if after.handed_over:
         fields |= {
             "disconnected_at": now,
-            "disconnect_reason": DisconnectReason.AGENT_DISCONNECT,
+            "disconnect_reason": _hang_up(is_number=contact.agent_id is None),
             "next_id": after.contact_id,
         }
         return ContactChange(contact.id, ContactState.ENDED, fields)
@@ -126,8 +126,12 @@ def _queued(
 
 def _reason(after: Transfer, event: Event) -> DisconnectReason:
     if event is E.DESTINATION_HUNG_UP:
-        number = after.kind is QuickConnectKind.NUMBER
-        return (
-            DisconnectReason.THIRD_PARTY_DISCONNECT if number else DisconnectReason.AGENT_DISCONNECT
-        )
+        return _hang_up(is_number=after.kind is QuickConnectKind.NUMBER)
     return _REASONS.get(event, DisconnectReason.OTHER)
+
+
+def _hang_up(*, is_number: bool) -> DisconnectReason:
+    """Why the contact of a number or an agent who has gone is over."""
+    return (
+        DisconnectReason.THIRD_PARTY_DISCONNECT if is_number else DisconnectReason.AGENT_DISCONNECT
+    )
