@@ -712,10 +712,10 @@ class Conference:
         if not self.parties or state not in (S.RETURNED, S.HANDED_OVER):
             return Conference(state, floor, self.parties)
         assert advance(S.PARTY, E.PROMOTED) == Row(S.JOINED)
+        assert floor.customer is Place.TALK
         # Who was handed over to is the source of those who stay.
-        party = {"source": Place.TALK, "destination": Place.TALK, "destination_reserved": True}
-        held = {"source_working": True, "handed_over": False, "by_number": False}
-        return Conference(S.JOINED, replace(floor, **party, **held), self.parties - 1)
+        assert Place.TALK in (floor.source, floor.destination)
+        return Conference(S.JOINED, IN_THE_ROOM, self.parties - 1)
 
     def one_party_met(self, event: Event) -> Conference:
         row = advance(S.PARTY, event)
