@@ -259,9 +259,6 @@ class ContactSession:
         return self._has_acted or self.contact.state is not S.IN_FLOW
 
     async def _handle(self, message: Message) -> None:
-        if isinstance(message, LegEvent) and self.mailbox.is_anothers(message.leg_id, self.id):
-            self.mailbox.deliver(message)  # it came before the leg was handed over
-            return
         if self._may_have_changed():
             contact = await self.world.store.contact(self.id)
             if contact is None:
@@ -269,6 +266,8 @@ class ContactSession:
                 raise StoreError(text)
             self.contact = contact
         self._has_acted = True
+        if self._passed_on(message):
+            return
         if self.transfer is not None:
             await self.transfer.refresh()
             if isinstance(message, LegEvent):
@@ -320,6 +319,21 @@ class ContactSession:
         if self._untold:
             untold, self._untold = self._untold, ()
             await self.world.store.note(self.id, *untold, now=self.now())
+
+    def _passed_on(self, message: Message) -> bool:
+        """Give word of a leg that was handed over meanwhile to the session that has it now."""
+        if isinstance(message, Arrived):
+            leg_id = message.participant.leg_id
+        elif isinstance(message, LegEvent):
+            leg_id = message.leg_id
+        else:
+            return False
+        if leg_id in self.farewells:
+            return False
+        owner = self.mailbox.owner(leg_id)
+        if owner is None or owner == self.id or self.mailbox.is_lent(owner):
+            return False
+        return self.mailbox.post(owner, message)
 
     async def read_again(self) -> None:
         """Read the contact, which has just been changed together with something else."""
@@ -678,8 +692,10 @@ class ContactSession:
     async def _arrived(self, participant: Participant, released: asyncio.Event) -> None:
         line = await self._line_that_arrived(participant.leg_id)
         if line is None:
-            await participant.leave(END)
-            released.set()
+            try:
+                await participant.leave(END)
+            finally:
+                released.set()
             return
         line.hand_over(participant, released)
         await self.performer.serve(line)

@@ -148,10 +148,6 @@ class Mailbox:
         owner = self._contact_of.get(leg_id) or contact_named_by(leg_id)
         return owner if owner in self._inboxes else None
 
-    def is_anothers(self, leg_id: LegId, contact_id: ContactId) -> bool:
-        """Whether a leg belongs to an open contact, and not to this one."""
-        return self.owner(leg_id) not in (None, contact_id)
-
     def is_open(self, contact_id: ContactId) -> bool:
         """Whether somebody handles this contact's messages."""
         return contact_id in self._inboxes

@@ -10,9 +10,10 @@ from ivr.domain.errors import NotFound, NotNow
 from ivr.domain.ids import ContactId
 from ivr.domain.quick_connect import (
     MOST_PARTIES,
+    Event,
     QuickConnect,
     QuickConnectKind,
-    TransferState,
+    advance,
     allowed_verbs,
     can_add,
     start,
@@ -21,7 +22,7 @@ from ivr.domain.transfer import Transfer, Verb, event_of, is_held
 from ivr.flow.effects import Hook
 from ivr.ports.store import ContactChange, Note
 from ivr.service.transfer_changes import hold_begins
-from ivr.service.transfer_run import TransferRun
+from ivr.service.transfer_run import TransferRun, moved_note
 
 if TYPE_CHECKING:
     from ivr.service.contact_session import ContactSession
@@ -63,9 +64,12 @@ async def begin_transfer(
     )
     begins = is_held(row.to) and source.held_since is None  # the phone's own key may have begun it
     change = ContactChange(source.id, None, hold_begins(source, now) if begins else {})
-    note = Note("transfer_began", {"quick_connect": quick_connect.name, "key": key})
-    former = replace(run.transfer, state=TransferState.PARTY) if run is not None else None
-    if not await world.store.begin_transfer(transfer, contact, change, note, former=former):
+    notes = [Note("transfer_began", {"quick_connect": quick_connect.name, "key": key})]
+    former = None
+    if run is not None:
+        former = replace(run.transfer, state=advance(run.state, Event.ANOTHER_BEGAN).to)
+        notes.append(moved_note(former, Event.ANOTHER_BEGAN))
+    if not await world.store.begin_transfer(transfer, contact, change, *notes, former=former):
         raise NotNow("the contact has moved on")
     await session.read_again()
     if run is not None and former is not None:

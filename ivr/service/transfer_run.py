@@ -301,7 +301,7 @@ class TransferRun:
         source, destination = changes_of(
             self.transfer, moved, event, s.contact, self.contact, now=now
         )
-        note = Note("transfer_moved", {"event": event.name.lower(), "to": row.to.value})
+        note = moved_note(moved, event)
         changes = [each for each in (source, destination) if each.to_state or each.fields]
         if not await s.world.store.move_transfer(moved, before, changes, note, *notes, now=now):
             return False
@@ -653,6 +653,12 @@ class TransferRun:
         elif self.state in _RINGS and ringing is None:
             await self._destination_failed(LegOutcome.UNKNOWN.value, "never dialled")
         await self.put_agent_right()
+
+
+def moved_note(transfer: Transfer, event: Event) -> Note:
+    """What the journal says of a step; of several quick connects it names the one."""
+    detail = {"event": event.name.lower(), "to": transfer.state.value}
+    return Note("transfer_moved", {**detail, "quick_connect": transfer.quick_connect_id})
 
 
 def _failure(reason: str, detail: str = "") -> Note:
