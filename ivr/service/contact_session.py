@@ -652,7 +652,7 @@ class ContactSession:
 
     def transfers(self) -> tuple[TransferRun, ...]:
         """Quick connects under way: the one with the controls, then its parties."""
-        return (*self.parties,) if self.transfer is None else (self.transfer, *self.parties)
+        return tuple(each for each in (self.transfer, *self.parties) if each is not None)
 
     def transfer_of(self, leg_id: LegId) -> TransferRun | None:
         """The quick connect that says where a leg belongs."""

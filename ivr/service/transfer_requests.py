@@ -73,7 +73,7 @@ async def begin_transfer(
         raise NotNow("the contact has moved on")
     await session.read_again()
     if run is not None and former is not None:
-        run.becomes_party(former)
+        run.transfer = former
         session.parties.append(run)
     session.transfer = TransferRun(session, transfer, contact)
     await session.transfer.begin(row)

@@ -217,15 +217,12 @@ class TransferRun:
         last = s.transfer or self
         return await last.happened(event, *notes)
 
-    def becomes_party(self, transfer: Transfer) -> None:
-        """Know that another quick connect has the controls, as committed."""
-        self.transfer = transfer
-
     def goes_with(self, contact_id: ContactId) -> None:
         """Leave this party to the session of another contact."""
         self.close()
         self._s.mailbox.lend(self.contact.id, contact_id)
         if self.destination is not None:
+            self.destination.let_go()
             self._s.mailbox.bind(self.destination.leg_id, contact_id)
 
     async def source_held(self, *, held: bool) -> None:
