@@ -418,6 +418,7 @@ async def walk(centre: Centre, steps: list[tuple[str, float]]) -> None:
     await floor.all_is_over()
 
 
+@pytest.mark.timeout(1800)
 @settings(max_examples=WALKS, deadline=None, derandomize=not FULL)
 @given(WALK)
 def test_nobody_is_lost_in_a_storm(steps: list[tuple[str, float]]) -> None:
