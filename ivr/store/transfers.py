@@ -61,7 +61,7 @@ def begin(
     change: ContactChange,
     notes: Sequence[Note],
     *,
-    former: Transfer | None,
+    former: Transfer | None = None,
 ) -> bool:
     """Create a quick connect and its destination's contact, if the source can have it."""
     source = {"source": transfer.source_id}
