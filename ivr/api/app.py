@@ -44,6 +44,14 @@ class SupervisorChoice(BaseModel):
     supervisor: Annotated[str, Field(min_length=1, max_length=127)]
 
 
+class PartyChoice(BaseModel):
+    """A party of the conference by its contact, instead of the destination brought in last."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    party: Annotated[str, Field(min_length=1, max_length=127)]
+
+
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", max_length=127)]
 """The same key is carried out once, however often a client asks."""
 
@@ -127,9 +135,13 @@ def create_app(
 
     @api.post("/contacts/{contact_id}/transfer/{verb}")
     async def use_verb(
-        contact_id: str, verb: Verb, key: IdempotencyKey = None
+        contact_id: str,
+        verb: Verb,
+        choice: PartyChoice | None = None,
+        key: IdempotencyKey = None,
     ) -> Mapping[str, Any]:
-        await centre.quick_connects.use(ContactId(contact_id), verb, key=key)
+        party = ContactId(choice.party) if choice is not None else None
+        await centre.quick_connects.use(ContactId(contact_id), verb, key=key, party=party)
         return await centre.quick_connects.view(ContactId(contact_id))
 
     @api.get("/contacts/{contact_id}/monitor")

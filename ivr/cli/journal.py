@@ -119,7 +119,8 @@ def _flow_moved(d: Detail) -> str:
 
 def _transfer_moved(d: Detail) -> str:
     event, to = (str(d.get(key, "")).replace("_", " ") for key in ("event", "to"))
-    return f"quick connect: {event}, now {to}"
+    which = f" {d['quick_connect']}" if d.get("quick_connect") else ""
+    return f"quick connect{which}: {event}, now {to}"
 
 
 def _aside(d: Detail) -> str:

@@ -13,7 +13,7 @@ from ivr.cli.output import json_option, show_grid, show_json
 from ivr.domain.transfer import Verb
 
 _VERBS = {
-    Verb.JOIN: "Have all three talk.",
+    Verb.JOIN: "Have all talk.",
     Verb.HOLD_ALL: "Put customer and destination on hold.",
     Verb.HOLD_DESTINATION: "Talk with the customer alone.",
     Verb.HOLD_CUSTOMER: "Talk with the destination alone.",
@@ -22,7 +22,7 @@ _VERBS = {
     Verb.SWAP: "Talk with the one who is on hold.",
     Verb.DROP: "Part from the destination.",
     Verb.CANCEL: "Give up a destination that has not answered.",
-    Verb.LEAVE: "Leave customer and destination to each other.",
+    Verb.LEAVE: "Leave customer, destination and parties to each other.",
 }
 
 
@@ -71,13 +71,24 @@ def _command(verb: Verb, words: str) -> click.Command:
     @click.option("--key", help="Carry the request out once, however often it is sent.")
     @json_option
     @pass_environment
-    def use(environment: Environment, contact_id: str, *, key: str | None, as_json: bool) -> None:
+    def use(
+        environment: Environment,
+        contact_id: str,
+        *,
+        key: str | None,
+        as_json: bool,
+        party: str | None = None,
+    ) -> None:
+        body = None if party is None else {"party": party}
         with environment.controller() as controller:
             seen = controller.post(
-                "contacts", contact_id, "transfer", verb.value, key=key or _new_key()
+                "contacts", contact_id, "transfer", verb.value, body=body, key=key or _new_key()
             )
         _show(seen, as_json=as_json)
 
+    if verb is Verb.DROP:
+        of = click.option("--party", metavar="ID", help="Part from this party of a conference.")
+        use = of(use)
     return use
 
 
@@ -101,5 +112,11 @@ def _show(seen: Mapping[str, Any], *, as_json: bool) -> None:
             ("Customer", "on hold" if seen["customer_on_hold"] else "not on hold"),
             ("Possible now", ", ".join(seen["verbs"]) or "nothing"),
             ("Contact", seen["contact_id"]),
+            *(("Party", _words_of(party)) for party in seen["parties"]),
         ]
     )
+
+
+def _words_of(party: Mapping[str, Any]) -> str:
+    who = party["agent"] or party["quick_connect"]
+    return f"{who}, {party['detail']} ({party['contact_id']})"

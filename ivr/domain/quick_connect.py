@@ -6,6 +6,9 @@ when the customer talks with one of the others or waits in a queue, or when nobo
 contact then goes on by ``domain/serving.py``. Offers to the agents of a queue are routed as any
 other: here a miss moves nobody. The shell picks the event that says what kind answered.
 
+When all three talk, the source may start another: the destination becomes a party, whom the verbs
+of the newer one do not touch. So a conference is one quick connect with the controls, and parties.
+
 It is one table, and past 400 lines with what each state promises to the ear.
 """
 
@@ -64,6 +67,8 @@ class TransferState(Enum):
     JOINED = "joined"  # all three hear each other
     ALL_HELD = "all_held"  # customer and destination: hold, each alone; source hears nothing
     DESTINATION_HELD = "destination_held"  # source and customer hear each other; destination: hold
+    # Another quick connect has the controls.
+    PARTY = "party"  # all who are in the room hear each other
     # The destination is fetched while source and customer talk.
     ADDING_IN_QUEUE = "adding_in_queue"  # source and customer talk; an agent's phone may ring
     ADDING_RINGING = "adding_ringing"  # source and customer talk; the destination's phone rings
@@ -115,6 +120,8 @@ class Event(Enum):
     DESTINATION_HUNG_UP = auto()  # or its phone is dead
     TAKEN_OVER = auto()  # by a supervisor, who is the destination then
     STOPPED = auto()  # by a supervisor, the API or the command line
+    ANOTHER_BEGAN = auto()  # the source has started another quick connect
+    PROMOTED = auto()  # that one is over, and the controls are back
 
 
 class Command(Enum):
@@ -321,6 +328,13 @@ TRANSITIONS: Final[Mapping[tuple[S, Event], Row]] = {
     (S.JOINED, E.DESTINATION_HUNG_UP): Row(S.RETURNED, (C.DESTINATION_WRAPS_UP,)),
     (S.JOINED, E.TAKEN_OVER): Row(S.HANDED_OVER, _LEAVES),
     (S.JOINED, E.STOPPED): Row(S.ENDED, _DROP_ALL),
+    (S.JOINED, E.ANOTHER_BEGAN): Row(S.PARTY),
+    #
+    (S.PARTY, E.PROMOTED): Row(S.JOINED),
+    (S.PARTY, E.DROP_ASKED): Row(S.ENDED, _DROP_DESTINATION),
+    (S.PARTY, E.CUSTOMER_HUNG_UP): Row(S.ENDED, (C.TELL_DESTINATION, C.DESTINATION_WRAPS_UP)),
+    (S.PARTY, E.DESTINATION_HUNG_UP): Row(S.ENDED, (C.DESTINATION_WRAPS_UP,)),
+    (S.PARTY, E.STOPPED): Row(S.ENDED, _DROP_DESTINATION),
     #
     (S.ALL_HELD, E.JOIN_ASKED): Row(S.JOINED, (C.CUSTOMER_TO_TALK, C.DESTINATION_TO_TALK)),
     (S.ALL_HELD, E.HOLD_DESTINATION_ASKED): Row(S.DESTINATION_HELD, (C.CUSTOMER_TO_TALK,)),
@@ -464,12 +478,19 @@ VERBS: Final = frozenset(
 )
 """What the source may ask for; a verb that makes no sense in a state changes nothing there."""
 
+MET_BY_ALL: Final = frozenset({E.CUSTOMER_HUNG_UP, E.STOPPED})
+"""What happens to every quick connect of a conference: first to the parties."""
+
+MOST_PARTIES: Final = 6
+"""Customer, source and destinations who can be in a conference."""
+
 _OPEN = tuple(state for state in S if state not in FINAL)
 _FLOWS = (S.AGENT_FLOW, S.QUEUE_FLOW)
 _QUEUES = (S.IN_QUEUE, S.ADDING_IN_QUEUE)
 _FETCHING = (*_FLOWS, *_QUEUES, S.RINGING, S.ADDING_RINGING, S.COLD_RINGING)
 _WHISPERS = (S.AGENT_WHISPER, S.ADDING_WHISPER, S.COLD_WHISPER)
-_TALKS = (S.CONSULTING, S.JOINED, S.ALL_HELD, S.DESTINATION_HELD, S.CUSTOMER_GONE)
+_TALKS = (S.CONSULTING, S.JOINED, S.PARTY, S.ALL_HELD, S.DESTINATION_HELD, S.CUSTOMER_GONE)
+_ADDING = (S.ADDING_IN_QUEUE, S.ADDING_RINGING, S.ADDING_WHISPER)
 _COLD = (S.COLD_RINGING, S.COLD_WHISPER, S.CUSTOMER_WHISPER)
 
 IGNORED: Final[frozenset[tuple[S, Event]]] = frozenset(
@@ -482,7 +503,7 @@ IGNORED: Final[frozenset[tuple[S, Event]]] = frozenset(
         *((state, verb) for state in _OPEN for verb in VERBS),
         # A timer that was cancelled may have run out; a ring or whisper has a limit of its own.
         *((state, E.CUSTOMER_HOLD_EXPIRED) for state in _OPEN),
-        *((state, E.DESTINATION_HOLD_EXPIRED) for state in _TALKS),
+        *((state, E.DESTINATION_HOLD_EXPIRED) for state in (*_TALKS, *_ADDING)),
         # What ran on a leg ended while it was being moved on.
         *((state, E.FLOW_ENDED) for state in _OPEN),
         *((state, E.TRANSFERRED_TO_AGENT) for state in _OPEN),
@@ -512,7 +533,15 @@ IMPOSSIBLE: Final[frozenset[tuple[S, Event]]] = frozenset(
         *((state, E.DESTINATION_WHISPER_ENDED) for state in _FETCHING),
         *((state, E.SOURCE_WHISPER_ENDED) for state in (*_FETCHING, *_WHISPERS)),
         *((state, E.CUSTOMER_WHISPER_ENDED) for state in _OPEN),
-        *((state, E.DESTINATION_HOLD_EXPIRED) for state in _OPEN if state not in _TALKS),
+        *(
+            (state, E.DESTINATION_HOLD_EXPIRED)
+            for state in _OPEN
+            if state not in (*_TALKS, *_ADDING)
+        ),
+        # Another begins only when all talk; who leaves leaves the one with the controls.
+        *((state, E.ANOTHER_BEGAN) for state in _OPEN),
+        *((state, E.PROMOTED) for state in _OPEN),
+        (S.PARTY, E.SOURCE_LOST),
     }
 ) - frozenset(TRANSITIONS)
 """The shell never sends these; one that appears is logged and changes nothing."""
@@ -567,6 +596,7 @@ _HEARD: Final[Mapping[S, tuple[Hears, Hears, Hears]]] = {
     S.SOURCE_WHISPER: (_HOLD, _WHISPER, _NONE),
     S.CONSULTING: (_HOLD, _D, _S),
     S.JOINED: (_S | _D, _C | _D, _C | _S),
+    S.PARTY: (_S | _D, _C | _D, _C | _S),
     S.ALL_HELD: (_HOLD, _NONE, _HOLD),
     S.DESTINATION_HELD: (_S, _C, _HOLD),
     S.ADDING_IN_QUEUE: (_S, _C, _NONE),
@@ -613,8 +643,21 @@ def allowed_verbs(state: S) -> frozenset[Event]:
     return frozenset(verb for verb in VERBS if (state, verb) in TRANSITIONS)
 
 
+def can_add(state: S) -> bool:
+    """Whether the source may start another quick connect beside one that stands there."""
+    return (state, E.ANOTHER_BEGAN) in TRANSITIONS
+
+
+def gives_up(state: S, event: Event) -> bool:
+    """Whether a source who goes gives up whom they fetch, if a party stays with the customer."""
+    return state in _ADDING and event in (E.LEAVE_ASKED, E.SOURCE_LOST)
+
+
 def hearing(state: S) -> Mapping[Party, Hears]:
-    """What each party hears in a state."""
+    """What each party hears in a state.
+
+    Of a party's, what customer and source hear is up to the quick connect that has the controls.
+    """
     return dict(zip(Party, _HEARD[state], strict=True))
 
 

@@ -52,6 +52,11 @@ class Transfer:
         """Whether it still decides who hears whom."""
         return self.state not in FINAL
 
+    @property
+    def is_party(self) -> bool:
+        """Whether another quick connect of its source has the controls."""
+        return self.state is S.PARTY
+
 
 class Verb(Enum):
     """What an agent may ask of a quick connect they have started."""
@@ -99,6 +104,7 @@ _STATE_OF_CONTACT = {
     S.CUSTOMER_WHISPER: ContactState.CUSTOMER_WHISPER,
     S.CONSULTING: ContactState.CONNECTED,
     S.JOINED: ContactState.CONNECTED,
+    S.PARTY: ContactState.CONNECTED,
     S.ALL_HELD: ContactState.CONNECTED,
     S.DESTINATION_HELD: ContactState.CONNECTED,
     S.CUSTOMER_GONE: ContactState.CONNECTED,

@@ -382,12 +382,25 @@ class Store(Protocol):
 
     # --- quick connects -----------------------------------------------------------------------
     async def begin_transfer(
-        self, transfer: Transfer, contact: Contact, change: ContactChange, *notes: Note
+        self,
+        transfer: Transfer,
+        contact: Contact,
+        change: ContactChange,
+        *notes: Note,
+        former: Transfer | None = None,
     ) -> bool:
         """Create a quick connect and its destination's contact, and change the source's.
 
+        Args:
+            transfer: The new one.
+            contact: Of its destination.
+            change: Of the source's contact.
+            notes: For the source's journal.
+            former: One that is joined, as the party that it becomes.
+
         Returns:
-            Whether the source's contact is connected, its agent on it, and no other one open.
+            Whether the source's contact is connected, its agent on it, and no other one that is
+            not a party open.
         """
         ...
 
@@ -401,7 +414,8 @@ class Store(Protocol):
     ) -> bool:
         """Set a quick connect's state and the contacts it links; notes go to the source's journal.
 
-        A callback that a change ends has the result COMPLETED.
+        A callback that a change ends has the result COMPLETED. Parties follow a customer who is
+        handed over: their source is the destination's contact from now on.
 
         Returns:
             Whether it was in ``from_state``.
@@ -413,7 +427,11 @@ class Store(Protocol):
         ...
 
     async def latest_transfer_of(self, source_id: ContactId) -> Transfer | None:
-        """The quick connect that a contact's agent started last, open or over."""
+        """The quick connect that a contact's agent has the controls of, or had last."""
+        ...
+
+    async def open_transfers_of(self, source_id: ContactId) -> Sequence[Transfer]:
+        """A contact's quick connects under way, parties too, oldest first."""
         ...
 
     async def open_transfers(self) -> Sequence[Transfer]:

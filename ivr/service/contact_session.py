@@ -114,6 +114,7 @@ class ContactSession:
         transfer: The quick connect under way; it decides who hears whom meanwhile.
         monitors: Supervisors of the agent.
         lines: The lines of the agent's phone.
+        parties: Quick connects beside it, oldest first; there are none without it.
     """
 
     def __init__(
@@ -137,6 +138,7 @@ class ContactSession:
         self.transfer: TransferRun | None = None
         self.monitors = Monitors(self)
         self.lines = PhoneLines(self)
+        self.parties: list[TransferRun] = []
         self._begin = begin
         self._reminder = HoldReminder(world, mailbox, contact.id)
         self._programs: asyncio.TaskGroup | None = None
@@ -194,15 +196,19 @@ class ContactSession:
                     self.dial = self.line(attempt.leg_id)
 
     async def _take_up_transfer(self) -> None:
-        """Know the quick connect that a predecessor has left open."""
+        """Know the quick connects that a predecessor has left open."""
         if self.contact.state not in (S.CONNECTED, S.ENDED):
             return
-        transfer = await self.world.store.latest_transfer_of(self.id)
-        if transfer is None or not transfer.is_open:
-            return
-        contact = await self.world.store.contact(transfer.contact_id)
-        if contact is not None:
-            self.transfer = TransferRun(self, transfer, contact)
+        for transfer in await self.world.store.open_transfers_of(self.id):
+            contact = await self.world.store.contact(transfer.contact_id)
+            if contact is None:
+                continue
+            run = TransferRun(self, transfer, contact)
+            if transfer.is_party:
+                self.parties.append(run)
+            else:
+                self.transfer = run
+        await self.promote()
 
     async def _take(self, message: Message) -> None:
         """Handle a message; what the switch did not do is put right at the next comparison."""
@@ -234,12 +240,11 @@ class ContactSession:
         )
 
     def _let_go_of_everything(self) -> None:
-        destination = None
         self._reminder.watch(reminds=False)
-        if self.transfer is not None:
-            self.transfer.close()
-            destination = self.transfer.destination
-        for line in (self.customer, self.agent, self.dial, self.lines.spare, destination):
+        for run in self.transfers():
+            run.close()
+        ours = (self.customer, self.agent, self.dial, self.lines.spare)
+        for line in (*ours, *self._destinations()):
             if line is not None:
                 line.let_go()
         for farewell in self.farewells.values():
@@ -295,7 +300,8 @@ class ContactSession:
         """Have a leg handled that is a supervisor's, a spare one or a quick connect's, if it is."""
         if await self.monitors.leg_event(event) or await self.lines.leg_event(event):
             return True
-        return self.transfer is not None and await self.transfer.leg_event(event)
+        run = self.transfer_of(event.leg_id)
+        return run is not None and await run.leg_event(event)
 
     async def _handle_own(self, message: Message) -> None:
         match message:
@@ -330,7 +336,7 @@ class ContactSession:
                 await self._offer_of_another(message)
             case StopRequested(answer):
                 if self.transfer is not None:
-                    done = await self.transfer.happened(TransferEvent.STOPPED)
+                    done = await self.transfer.met(TransferEvent.STOPPED)
                 else:
                     done = await self.advance(Event.STOPPED)
                 if not answer.done():
@@ -552,8 +558,9 @@ class ContactSession:
 
     async def _offer_of_another(self, won: OfferWon) -> None:
         """An agent was reserved for a quick connect's destination, which may be over by now."""
-        if self.transfer is not None and self.transfer.contact.id == won.contact_id:
-            await self.transfer.offer_won(won.agent_id, won.number)
+        run = self.transfer_to(won.contact_id)
+        if run is not None:
+            await run.offer_won(won.agent_id, won.number)
         elif not self.mailbox.post(won.contact_id, won):
             await self.performer.settle(won.agent_id, AgentActivity.IDLE, of=won.contact_id)
 
@@ -611,8 +618,8 @@ class ContactSession:
             match message:
                 case TransferAsked(quick_connect, hold, key, _, second):
                     await begin_transfer(self, quick_connect, hold=hold, key=key, second=second)
-                case VerbAsked(verb, key):
-                    await use_verb(self, verb, key=key)
+                case VerbAsked(verb, key, _, party):
+                    await use_verb(self, verb, key=key, party=party)
                 case MonitorAsked(supervisor_id, asked):
                     await self.monitors.asked(supervisor_id, asked)
         except QueuebackError as error:
@@ -639,11 +646,11 @@ class ContactSession:
         if self.transfer is None:
             is_agents = self.agent is not None and self.agent.leg_id == leg_id
             return is_agents and self.contact.state is S.CONNECTED
-        line = self.transfer.line_of(leg_id)
-        if line is None:
+        run = self.transfer_of(leg_id)
+        line = run.line_of(leg_id) if run is not None else None
+        if run is None or line is None:
             return False
-        place = self.transfer.place_of(self.transfer.party_of(line))
-        return place == room(self.contact.talks_in)
+        return run.place_of(run.party_of(line)) == room(self.contact.talks_in)
 
     def _may_forget_a_hold(self) -> bool:
         """Whether the agent is in the talking room while somebody is on hold."""
@@ -688,15 +695,42 @@ class ContactSession:
             raise NotNow("the agent has no such code")
         await begin_transfer(self, chosen, hold=True, key=None)
 
+    def transfers(self) -> tuple[TransferRun, ...]:
+        """Quick connects under way: the one with the controls, then its parties."""
+        return tuple(each for each in (self.transfer, *self.parties) if each is not None)
+
+    def transfer_of(self, leg_id: LegId) -> TransferRun | None:
+        """The quick connect that says where a leg belongs."""
+        return next((run for run in self.transfers() if run.line_of(leg_id)), None)
+
+    def transfer_to(self, contact_id: ContactId) -> TransferRun | None:
+        """The quick connect whose destination's contact this is."""
+        return next((run for run in self.transfers() if run.contact.id == contact_id), None)
+
+    def _destinations(self) -> list[Line]:
+        return [run.destination for run in self.transfers() if run.destination is not None]
+
     def transfer_over(self, run: TransferRun) -> None:
         """A quick connect has come to its end: whoever is left is this contact's, or the other's.
 
         Its commands are still to come; they act on the lines that they find in ``run``.
         """
-        self.transfer = None
         self.mailbox.take_back(run.contact.id)
+        if run is not self.transfer:
+            self.parties.remove(run)
+            return
+        self.transfer = None
         if run.transfer.handed_over and run.contact.state is not S.ENDED:
             self._begin(run.contact)
+            for party in self.parties:
+                party.goes_with(run.contact.id)
+            self.parties.clear()
+
+    async def promote(self) -> None:
+        """Have the newest party be the one with the controls, where there is none."""
+        if self.transfer is None and self.parties:
+            self.transfer = self.parties.pop()
+            await self.transfer.happened(TransferEvent.PROMOTED)
 
     # --- programs -------------------------------------------------------------------------------
 
@@ -714,10 +748,11 @@ class ContactSession:
     async def _line_that_arrived(self, leg_id: LegId) -> Line | None:
         if leg_id in self.farewells:
             return self.farewells[leg_id].line
-        destination = self.transfer.destination if self.transfer is not None else None
-        if self.transfer is not None and destination is not None and destination.leg_id == leg_id:
-            await self.transfer.destination_answered()
-            return destination
+        for run in self.transfers():
+            destination = run.destination
+            if destination is not None and destination.leg_id == leg_id:
+                await run.destination_answered()
+                return destination
         if self.dial is not None and self.dial.leg_id == leg_id:
             await self._customer_answered(self.dial)
             return self.customer
@@ -751,9 +786,8 @@ class ContactSession:
         line.program = task
 
     async def _program_ended(self, participant: Participant, end: FlowEnd) -> None:
-        lines = [self.customer, self.agent, *(f.line for f in self.farewells.values())]
-        if self.transfer is not None:
-            lines.append(self.transfer.destination)
+        farewells = (f.line for f in self.farewells.values())
+        lines = (self.customer, self.agent, *farewells, *self._destinations())
         line = next((each for each in lines if each and each.participant is participant), None)
         if line is None:
             return
@@ -762,8 +796,8 @@ class ContactSession:
             line.let_go()
         elif line.leg_id in self.farewells:
             await line.send(self.world.switch, END)
-        elif self.transfer is not None:
-            await self.transfer.program_ended(line, end)
+        elif (run := self.transfer_of(line.leg_id)) is not None:
+            await run.program_ended(line, end)
         elif line is self.agent:
             await self._agent_program_ended(end)
         else:
@@ -799,13 +833,16 @@ class ContactSession:
         except LinkDown:
             return
         live = {leg.leg_id: leg for leg in legs}
-        destination = self.transfer.destination if self.transfer is not None else None
-        for line in (self.customer, self.agent, self.dial, destination):
+        for line in (self.customer, self.agent, self.dial, *self._destinations()):
             if line is not None and line.is_newborn():
                 live.setdefault(line.leg_id, LiveLeg(leg_id=line.leg_id, place=None, up=False))
         await self.lines.compare(live)
-        if self.transfer is not None:
-            await self.transfer.compare(live)
+        runs = self.transfers()
+        for run in reversed(runs):  # who leaves must find no party that is gone
+            await run.compare(live)
+        for run in runs:
+            if not run.transfer.is_open:
+                self.mailbox.post(run.contact.id, Doubted())  # if another session has it now
         if self.contact.state is S.DIALLING:
             await self._compare_dial(live)
         if self.customer is not None and self.customer.leg_id not in live:

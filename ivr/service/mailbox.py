@@ -65,11 +65,16 @@ class TransferAsked:
 
 @dataclass(frozen=True, slots=True)
 class VerbAsked:
-    """The contact's agent uses a verb of a quick connect; a refusal is the answer's exception."""
+    """The contact's agent uses a verb of a quick connect; a refusal is the answer's exception.
+
+    Attributes:
+        party: Whose it is, by contact; none = of the one with the controls.
+    """
 
     verb: Verb
     key: str | None
     answer: asyncio.Future[None]
+    party: ContactId | None = None
 
 
 @dataclass(frozen=True, slots=True)

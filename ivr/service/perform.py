@@ -314,8 +314,8 @@ class Performer:
             s.start(line, self._say(line.participant, farewell.sound))
         elif farewell is not None:
             await self._send(line, END)
-        elif s.transfer is not None:
-            await s.transfer.serve(line)
+        elif (run := s.transfer_of(line.leg_id)) is not None:
+            await run.serve(line)
         elif line is s.customer:
             await self._serve_customer(line)
         else:
@@ -409,9 +409,10 @@ class Performer:
         """Send a leg that is not where its role and the contact's state want it to its place."""
         s = self._s
         farewell = s.farewells.get(leg_id)
-        part = s.transfer.line_of(leg_id) if s.transfer is not None else None
-        if s.transfer is not None and part is not None:
-            line, place = part, s.transfer.place_of(s.transfer.party_of(part))
+        run = s.transfer_of(leg_id)
+        part = run.line_of(leg_id) if run is not None else None
+        if run is not None and part is not None:
+            line, place = part, run.place_of(run.party_of(part))
         elif s.customer is not None and s.customer.leg_id == leg_id:
             line, place = s.customer, self._customer_place()
         elif s.agent is not None and s.agent.leg_id == leg_id:

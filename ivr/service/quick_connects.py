@@ -15,6 +15,8 @@ from ivr.domain.transfer import Transfer, Verb, banner, event_of, is_held
 from ivr.service.mailbox import Arrived, Mailbox, TransferAsked, VerbAsked
 from ivr.service.world import World
 
+_OF_PARTY = ("contact_id", "quick_connect", "agent", "state", "detail")
+
 
 class QuickConnects:
     """What agents do with quick connects."""
@@ -64,14 +66,27 @@ class QuickConnects:
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         await self._ask(contact_id, TransferAsked(chosen, hold, key, answer, second))
 
-    async def use(self, contact_id: ContactId, verb: Verb, *, key: str | None = None) -> None:
+    async def use(
+        self,
+        contact_id: ContactId,
+        verb: Verb,
+        *,
+        key: str | None = None,
+        party: ContactId | None = None,
+    ) -> None:
         """Use a verb of the quick connect that the contact's agent has started.
+
+        Args:
+            contact_id: The contact.
+            verb: What to do.
+            key: Of the request; the same key is carried out once.
+            party: Contact of a party of the conference, which can only be dropped.
 
         Raises:
             NotNow: There is none, or the verb makes no sense in its state.
         """
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        await self._ask(contact_id, VerbAsked(verb, key, answer))
+        await self._ask(contact_id, VerbAsked(verb, key, answer, party))
 
     async def _ask(self, contact_id: ContactId, message: TransferAsked | VerbAsked) -> None:
         if not self._mailbox.is_open(contact_id) or self._mailbox.is_lent(contact_id):
@@ -80,7 +95,7 @@ class QuickConnects:
         await message.answer
 
     async def view(self, contact_id: ContactId) -> Mapping[str, Any]:
-        """The quick connect that a contact's agent started last, as its screen shows it.
+        """The quick connect that a contact's agent has the controls of, or had, on its screen.
 
         Raises:
             NotFound: None was started.
@@ -88,7 +103,13 @@ class QuickConnects:
         transfer = await self._world.store.latest_transfer_of(contact_id)
         if transfer is None:
             raise NotFound(f"no quick connect was started from contact {contact_id!r}")
-        return await self._shown(transfer)
+        rows = await self._world.store.open_transfers_of(contact_id)
+        parties = [await self._shown_party(each) for each in rows if each.is_party]
+        return {**await self._shown(transfer), "parties": parties}
+
+    async def _shown_party(self, transfer: Transfer) -> Mapping[str, Any]:
+        whole = await self._shown(transfer)
+        return {name: whole[name] for name in _OF_PARTY}
 
     async def _shown(self, transfer: Transfer) -> Mapping[str, Any]:
         destination = await self._world.store.contact(transfer.contact_id)

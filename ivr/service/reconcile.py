@@ -54,9 +54,10 @@ async def reconcile(world: World, mailbox: Mailbox, start: Callable[[Contact], N
             )
     transfers = await world.store.open_transfers()
     driven = {transfer.contact_id for transfer in transfers}
+    absent = {t.source_id for t in transfers if not mailbox.is_open(t.source_id)}
     for transfer in transfers:
         source = await world.store.contact(transfer.source_id)
-        if source is not None and not mailbox.is_open(source.id):
+        if source is not None and source.id in absent:
             start(source)  # it may have ended, with its customer on the way to somebody
             mailbox.lend(transfer.contact_id, source.id)
     for contact in await world.store.open_contacts():

@@ -20,7 +20,6 @@ _REASONS = {
     E.DROP_ASKED: DisconnectReason.AGENT_DISCONNECT,
     E.LEAVE_ASKED: DisconnectReason.AGENT_DISCONNECT,
     E.SOURCE_LOST: DisconnectReason.AGENT_DISCONNECT,
-    E.TAKEN_OVER: DisconnectReason.BARGED,
     E.FLOW_ENDED: DisconnectReason.CONTACT_FLOW_DISCONNECT,
     E.STOPPED: DisconnectReason.API,
 }
@@ -62,7 +61,7 @@ def hold_ends(contact: Contact, now: datetime) -> Mapping[str, Any]:
 def _of_source(
     before: Transfer, after: Transfer, event: Event, contact: Contact, now: datetime
 ) -> ContactChange:
-    if before.handed_over:
+    if before.handed_over or before.is_party:
         return ContactChange(contact.id, None)
     fields: dict[str, Any] = {}
     if is_held(after.state) and not after.handed_over and contact.held_since is None:
@@ -72,7 +71,7 @@ def _of_source(
     if after.handed_over:
         fields |= {
             "disconnected_at": now,
-            "disconnect_reason": _REASONS.get(event, DisconnectReason.AGENT_DISCONNECT),
+            "disconnect_reason": _end_of_source(event, contact),
             "next_id": after.contact_id,
         }
         return ContactChange(contact.id, ContactState.ENDED, fields)
@@ -127,8 +126,19 @@ def _queued(
 
 def _reason(after: Transfer, event: Event) -> DisconnectReason:
     if event is E.DESTINATION_HUNG_UP:
-        number = after.kind is QuickConnectKind.NUMBER
-        return (
-            DisconnectReason.THIRD_PARTY_DISCONNECT if number else DisconnectReason.AGENT_DISCONNECT
-        )
+        return _hang_up(is_number=after.kind is QuickConnectKind.NUMBER)
     return _REASONS.get(event, DisconnectReason.OTHER)
+
+
+def _end_of_source(event: Event, contact: Contact) -> DisconnectReason:
+    """Why the contact of a source who has left is over."""
+    if event is E.TAKEN_OVER:
+        return DisconnectReason.BARGED
+    return _hang_up(is_number=contact.agent_id is None)
+
+
+def _hang_up(*, is_number: bool) -> DisconnectReason:
+    """Why the contact of a number or an agent who has gone is over."""
+    return (
+        DisconnectReason.THIRD_PARTY_DISCONNECT if is_number else DisconnectReason.AGENT_DISCONNECT
+    )

@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING
 
 from ivr.domain.contact import Contact, ContactState, InitiationMethod
 from ivr.domain.errors import NotFound, NotNow
+from ivr.domain.ids import ContactId
 from ivr.domain.monitor import Monitor
 from ivr.domain.quick_connect import (
+    MOST_PARTIES,
     Event,
     QuickConnect,
     QuickConnectId,
     QuickConnectKind,
     TransferState,
+    advance,
     allowed_verbs,
+    can_add,
     start,
 )
 from ivr.domain.transfer import Transfer, Verb, event_of, is_held
@@ -22,7 +26,7 @@ from ivr.flow.effects import Hook
 from ivr.ports.store import ContactChange, Note
 from ivr.service.mailbox import Arrived
 from ivr.service.transfer_changes import hold_begins, hold_ends
-from ivr.service.transfer_run import TransferRun
+from ivr.service.transfer_run import TransferRun, moved_note
 
 if TYPE_CHECKING:
     from ivr.service.contact_session import ContactSession
@@ -41,20 +45,23 @@ async def begin_transfer(
 ) -> None:
     """Start a quick connect for the agent of a session's contact.
 
+    Where three talk already the customer is not put on hold, and their destination becomes a party.
+
     Raises:
-        NotNow: The contact is not connected, has one under way, or its number may not be dialled.
+        NotNow: The contact is not connected, has one under way that is not joined, or as many
+            parties as can be; or the number may not be dialled.
     """
     world, source, now = session.world, session.contact, session.now()
     if await _was_done(session, key):
         return
-    if session.transfer is not None:
-        raise NotNow("a quick connect is under way already")
+    run = session.transfer
+    _check_room(session)
     if source.state is not ContactState.CONNECTED or session.agent_id is None:
         raise NotNow("only a connected contact can be transferred")
     if quick_connect.agent_id == session.agent_id:
         raise NotNow("nobody can be transferred to themselves")
     _check_number(session, quick_connect)
-    row = start(quick_connect.kind, hold=hold)
+    row = start(quick_connect.kind, hold=hold and run is None)
     contact = _destination(session, quick_connect)
     transfer = Transfer(
         contact_id=contact.id,
@@ -69,18 +76,38 @@ async def begin_transfer(
     if second is not None:
         changes["adopted_leg"] = second.participant.leg_id
     change = ContactChange(source.id, None, changes)
-    note = Note("transfer_began", {"quick_connect": quick_connect.name, "key": key})
-    if not await world.store.begin_transfer(transfer, contact, change, note):
+    notes = [Note("transfer_began", {"quick_connect": quick_connect.name, "key": key})]
+    former = None
+    if run is not None:
+        former = replace(run.transfer, state=advance(run.state, Event.ANOTHER_BEGAN).to)
+        notes.append(moved_note(former, Event.ANOTHER_BEGAN))
+    if not await world.store.begin_transfer(transfer, contact, change, *notes, former=former):
         raise NotNow("the contact has moved on")
     await session.read_again()
+    if run is not None and former is not None:
+        run.transfer = former
+        session.parties.append(run)
     session.transfer = TransferRun(session, transfer, contact)
     if second is not None:
         await session.lines.use_second(second)
     await session.transfer.begin(row)
 
 
-async def use_verb(session: ContactSession, verb: Verb, *, key: str | None) -> None:
-    """Use a verb of the quick connect under way.
+def _check_room(session: ContactSession) -> None:
+    run = session.transfer
+    if run is None:
+        return
+    if not can_add(run.state):
+        raise NotNow("a quick connect is under way already, and not joined")
+    if len(session.parties) + 3 >= MOST_PARTIES:  # beside them customer, source and destination
+        message = f"no more than {MOST_PARTIES} parties can be in a conference"
+        raise NotNow(message)
+
+
+async def use_verb(
+    session: ContactSession, verb: Verb, *, key: str | None, party: ContactId | None = None
+) -> None:
+    """Use a verb of the quick connect under way, or drop a party by its contact.
 
     Raises:
         NotNow: There is none, or the verb makes no sense in its state.
@@ -88,8 +115,10 @@ async def use_verb(session: ContactSession, verb: Verb, *, key: str | None) -> N
     if await _was_done(session, key):
         return
     run = session.transfer
+    if party is not None:
+        run = session.transfer_to(party)
     if run is None:
-        raise NotNow("no quick connect is under way")
+        raise NotNow("no quick connect is under way" if party is None else "no such party is there")
     event = event_of(verb, run.state)
     if event not in allowed_verbs(run.state):
         message = f"{verb.value} is not possible now (the quick connect is {run.state.value})"

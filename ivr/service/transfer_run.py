@@ -1,7 +1,8 @@
 """A quick connect inside the session of the source's contact: events in, machine, commit, command.
 
-The session hands over every message about the three legs while a quick connect is under way. What
-is decided is in ``domain/quick_connect.py``; here is what it does to legs, agents and rows.
+The session hands over every message about the three legs while a quick connect is under way; of a
+party, beside another one, those about the destination's. What is decided is in
+``domain/quick_connect.py``; here is what it does to legs, agents and rows.
 
 It is one module because it is one exhaustive ``match`` over the commands, on three lines.
 """
@@ -17,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 from ivr.domain.agent import BUSY_ACTIVITIES, AgentActivity
 from ivr.domain.contact import SERVING_STATES, Contact, ContactState
 from ivr.domain.errors import LinkDown, NotFound, TelephonyError, UnexpectedEvent
-from ivr.domain.ids import AgentId, LegId
+from ivr.domain.ids import AgentId, ContactId, LegId
 from ivr.domain.leg import LegOutcome
 from ivr.domain.quick_connect import (
+    MET_BY_ALL,
     Command,
     Event,
     Party,
@@ -29,6 +31,7 @@ from ivr.domain.quick_connect import (
     Sound,
     TransferState,
     advance,
+    gives_up,
     hearing,
 )
 from ivr.domain.transfer import Transfer, talks
@@ -63,7 +66,6 @@ from ivr.service.dialling import route
 from ivr.service.flow_runner import FlowEnd
 from ivr.service.hold_limits import HoldLimits
 from ivr.service.lines import Line
-from ivr.service.mailbox import Doubted
 from ivr.service.transfer_changes import changes_of
 from ivr.service.whispers import prepare_transfer_whispers
 
@@ -153,13 +155,13 @@ class TransferRun:
     # --- what happens ---------------------------------------------------------------------------
 
     async def leg_event(self, event: LegEvent) -> bool:
-        """Take an event of one of the three legs; whether it was one of theirs."""
+        """Take an event of one of its legs; whether it was one of theirs."""
         s, destination = self._s, self.destination
         match event:
             case LegEnded(leg_id, _) if s.customer is not None and s.customer.leg_id == leg_id:
                 s.customer.let_go()
                 s.customer = None
-                await self.happened(E.CUSTOMER_HUNG_UP)
+                await self.met(E.CUSTOMER_HUNG_UP)
             case LegEnded(leg_id, normal) if s.agent is not None and s.agent.leg_id == leg_id:
                 s.agent.let_go()
                 s.agent = None
@@ -189,7 +191,7 @@ class TransferRun:
         if normal:
             await self.leave()
         else:
-            await self.happened(E.SOURCE_LOST)
+            await self.met(E.SOURCE_LOST)
 
     async def leave(self, *notes: Note) -> bool:
         """Leave; a customer whose queue is not entered yet enters it first, or nobody leaves."""
@@ -197,7 +199,29 @@ class TransferRun:
             await self._enter_queue()
             if self.state is S.QUEUE_FLOW:
                 await self.happened(E.TRANSFERRED_TO_QUEUE)
-        return await self.happened(E.LEAVE_ASKED, *notes)
+        return await self.met(E.LEAVE_ASKED, *notes)
+
+    async def met(self, event: Event, *notes: Note) -> bool:
+        """Take what parties beside this one meet too, or what they change; whether it moved.
+
+        Who goes while somebody is fetched leaves by the newest party, which has the controls then.
+        """
+        s = self._s
+        if event in MET_BY_ALL:
+            for party in tuple(s.parties):
+                await party.happened(event)
+        elif s.parties and gives_up(self.state, event):
+            await self.happened(E.DROP_ASKED)
+        last = s.transfer or self
+        return await last.happened(event, *notes)
+
+    def goes_with(self, contact_id: ContactId) -> None:
+        """Leave this party to the session of another contact."""
+        self.close()
+        self._s.mailbox.lend(self.contact.id, contact_id)
+        if self.destination is not None:
+            self.destination.let_go()
+            self._s.mailbox.bind(self.destination.leg_id, contact_id)
 
     async def source_held(self, *, held: bool) -> None:
         """The source's phone was put on hold, or taken off it: so is whoever listens to it."""
@@ -272,7 +296,7 @@ class TransferRun:
         source, destination = changes_of(
             self.transfer, moved, event, s.contact, self.contact, now=now
         )
-        note = Note("transfer_moved", {"event": event.name.lower(), "to": row.to.value})
+        note = moved_note(moved, event)
         changes = [each for each in (source, destination) if each.to_state or each.fields]
         if not await s.world.store.move_transfer(moved, before, changes, note, *notes, now=now):
             return False
@@ -298,6 +322,7 @@ class TransferRun:
             if moved.handed_over:
                 s.customer = self.destination = None  # the other session has them now
             s.world.router.ring()
+            await s.promote()
         return True
 
     # --- commands -------------------------------------------------------------------------------
@@ -578,9 +603,14 @@ class TransferRun:
         return PROGRAM
 
     def line_of(self, leg_id: LegId) -> Line | None:
-        """The line of this leg, if it is one of the three."""
-        lines = (self._s.customer, self._s.agent, self.destination)
-        return next((line for line in lines if line and line.leg_id == leg_id), None)
+        """The line of this leg, if this quick connect says where it belongs."""
+        return next((line for line in self._lines() if line and line.leg_id == leg_id), None)
+
+    def _lines(self) -> tuple[Line | None, ...]:
+        """All three; of a party, customer and source are up to the one with the controls."""
+        if self.transfer.is_party:
+            return (self.destination,)
+        return (self._s.customer, self._s.agent, self.destination)
 
     def _transfer_flow(self) -> PinnedFlow:
         queue = self.transfer.kind is K.QUEUE
@@ -603,8 +633,7 @@ class TransferRun:
 
     async def compare(self, live: Mapping[LegId, LiveLeg]) -> None:
         """Make good what was missed while nobody listened; the switch is the truth."""
-        s = self._s
-        for line in (s.customer, s.agent, self.destination):
+        for line in self._lines():
             if line is None or line.leg_id in live or not self.transfer.is_open:
                 continue
             if line is self.destination and self.state in (*_RINGS, *_QUEUES):
@@ -612,7 +641,6 @@ class TransferRun:
             else:
                 await self.leg_event(LegEnded(line.leg_id, normal=False))
         if not self.transfer.is_open:
-            s.mailbox.post(self.contact.id, Doubted())  # if another session has it now
             return
         ringing = self.destination
         if self.state in (*_RINGS, *_QUEUES) and ringing is not None and live[ringing.leg_id].up:
@@ -620,6 +648,12 @@ class TransferRun:
         elif self.state in _RINGS and ringing is None:
             await self._destination_failed(LegOutcome.UNKNOWN.value, "never dialled")
         await self.put_agent_right()
+
+
+def moved_note(transfer: Transfer, event: Event) -> Note:
+    """What the journal says of a step; of several quick connects it names the one."""
+    detail = {"event": event.name.lower(), "to": transfer.state.value}
+    return Note("transfer_moved", {**detail, "quick_connect": transfer.quick_connect_id})
 
 
 def _failure(reason: str, detail: str = "") -> Note:

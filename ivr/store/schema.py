@@ -236,7 +236,7 @@ agents = Table(
     UniqueConstraint("contact_id", name="agents_one_per_contact"),
 )
 
-_OPEN_TRANSFER = text("ended_at IS NULL")
+_HAS_CONTROLS = text("ended_at IS NULL AND state <> 'party'")
 
 transfers = Table(
     "transfers",
@@ -253,8 +253,8 @@ transfers = Table(
         "transfers_one_open",
         "source_id",
         unique=True,
-        sqlite_where=_OPEN_TRANSFER,
-        postgresql_where=_OPEN_TRANSFER,
+        sqlite_where=_HAS_CONTROLS,
+        postgresql_where=_HAS_CONTROLS,
     ),
     Index("transfers_by_source", "source_id", "began_at"),
 )

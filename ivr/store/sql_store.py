@@ -235,9 +235,14 @@ class SqlStore:
 
     # --- quick connects -----------------------------------------------------------------------
     async def begin_transfer(
-        self, transfer: Transfer, contact: Contact, change: ContactChange, *notes: Note
+        self,
+        transfer: Transfer,
+        contact: Contact,
+        change: ContactChange,
+        *notes: Note,
+        former: Transfer | None = None,
     ) -> bool:
-        return await self._write(transfers.begin, transfer, contact, change, notes)
+        return await self._write(transfers.begin, transfer, contact, change, notes, former=former)
 
     async def move_transfer(
         self,
@@ -254,6 +259,9 @@ class SqlStore:
 
     async def latest_transfer_of(self, source_id: ContactId) -> Transfer | None:
         return await self._read(transfers.latest_of, source_id)
+
+    async def open_transfers_of(self, source_id: ContactId) -> Sequence[Transfer]:
+        return await self._read(transfers.open_of, source_id)
 
     async def open_transfers(self) -> Sequence[Transfer]:
         return await self._read(transfers.open_ones)

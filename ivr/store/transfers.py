@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, exists, insert, select, update
+from sqlalchemy import Connection, bindparam, case, exists, insert, select, update
 
 from ivr.domain.agent import AgentActivity
 from ivr.domain.callback import CallbackResult
@@ -24,15 +24,25 @@ _THIS = transfers.c.contact_id == bindparam("this")
 _OPEN = transfers.c.ended_at.is_(None)
 _INSERT = insert(transfers)
 _GET = select(*_COLUMNS).where(_THIS)
-_OPEN_OF = select(*_COLUMNS).where(transfers.c.source_id == bindparam("source"), _OPEN)
+_PARTY = transfers.c.state == TransferState.PARTY
+_OF_SOURCE = transfers.c.source_id == bindparam("source")
+_AGE = (transfers.c.began_at, transfers.c.contact_id)
+_OPEN_OF = select(*_COLUMNS).where(_OF_SOURCE, _OPEN).order_by(*_AGE)
+_WITH_CONTROLS = select(transfers.c.contact_id).where(_OF_SOURCE, _OPEN, ~_PARTY)
 _LATEST_OF = (
     select(*_COLUMNS)
-    .where(transfers.c.source_id == bindparam("source"))
-    .order_by(transfers.c.began_at.desc(), transfers.c.contact_id.desc())
+    .where(_OF_SOURCE)
+    .order_by(
+        case((_OPEN & ~_PARTY, 0), (_OPEN, 1), else_=2),
+        transfers.c.ended_at.desc(),
+        transfers.c.handed_over.desc(),
+        *(column.desc() for column in _AGE),
+    )
     .limit(1)
 )
-_ALL_OPEN = select(*_COLUMNS).where(_OPEN).order_by(transfers.c.began_at)
+_ALL_OPEN = select(*_COLUMNS).where(_OPEN).order_by(*_AGE)
 _MOVE = update(transfers).where(_THIS, transfers.c.state == bindparam("from_state"))
+_FOLLOW = update(transfers).where(transfers.c.source_id == bindparam("left"), _PARTY)
 _TALKS = select(
     exists().where(
         contacts.c.id == bindparam("source"),
@@ -50,10 +60,16 @@ def begin(
     contact: Contact,
     change: ContactChange,
     notes: Sequence[Note],
+    *,
+    former: Transfer | None = None,
 ) -> bool:
-    """Create a quick connect and its destination's contact, if the source talks and has none."""
+    """Create a quick connect and its destination's contact, if the source can have it."""
     source = {"source": transfer.source_id}
-    if not connection.scalar(_TALKS, source) or connection.execute(_OPEN_OF, source).first():
+    if not connection.scalar(_TALKS, source):
+        return False
+    if former is not None and not _set(connection, former, TransferState.JOINED, ended_at=None):
+        return False
+    if connection.execute(_WITH_CONTROLS, source).first():
         return False
     contact_rows.create(connection, contact, ())
     connection.execute(_INSERT, values(transfer))
@@ -72,18 +88,12 @@ def move(
     now: datetime,
 ) -> bool:
     """Set a quick connect's state and what changes with it, if it still is in ``from_state``."""
-    moved = connection.execute(
-        _MOVE,
-        {
-            "this": transfer.contact_id,
-            "from_state": from_state,
-            "state": transfer.state,
-            "handed_over": transfer.handed_over,
-            "ended_at": now if transfer.state in FINAL else None,
-        },
-    )
-    if moved.rowcount == 0:
+    ended_at = now if transfer.state in FINAL else None
+    if not _set(connection, transfer, from_state, ended_at=ended_at):
         return False
+    if transfer.handed_over:
+        followed = {"left": transfer.source_id, "source_id": transfer.contact_id}
+        connection.execute(_FOLLOW, followed)
     for change in changes:
         _change(connection, change, now=now)
     journal.append(connection, transfer.source_id, notes, at=now)
@@ -96,8 +106,13 @@ def get(connection: Connection, contact_id: ContactId) -> Transfer | None:
     return None if row is None else record(Transfer, row)
 
 
+def open_of(connection: Connection, source_id: ContactId) -> Sequence[Transfer]:
+    """A contact's quick connects under way, oldest first."""
+    return records(Transfer, connection.execute(_OPEN_OF, {"source": source_id}))
+
+
 def latest_of(connection: Connection, source_id: ContactId) -> Transfer | None:
-    """The quick connect that a contact's agent started last."""
+    """The quick connect that a contact's agent has the controls of, or had last."""
     row = connection.execute(_LATEST_OF, {"source": source_id}).one_or_none()
     return None if row is None else record(Transfer, row)
 
@@ -105,6 +120,27 @@ def latest_of(connection: Connection, source_id: ContactId) -> Transfer | None:
 def open_ones(connection: Connection) -> Sequence[Transfer]:
     """Every quick connect under way, oldest first."""
     return records(Transfer, connection.execute(_ALL_OPEN))
+
+
+def _set(
+    connection: Connection,
+    transfer: Transfer,
+    from_state: TransferState,
+    *,
+    ended_at: datetime | None,
+) -> bool:
+    """Set a quick connect's state, if it still is in ``from_state``."""
+    moved = connection.execute(
+        _MOVE,
+        {
+            "this": transfer.contact_id,
+            "from_state": from_state,
+            "state": transfer.state,
+            "handed_over": transfer.handed_over,
+            "ended_at": ended_at,
+        },
+    )
+    return moved.rowcount > 0
 
 
 def _change(connection: Connection, change: ContactChange, *, now: datetime) -> None:

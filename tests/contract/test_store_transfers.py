@@ -168,6 +168,99 @@ async def test_quick_connects_of_two_contacts_are_open_together(store: SqlStore)
     assert await store.open_transfers() == [second, first], "oldest first"
 
 
+# --- parties ------------------------------------------------------------------------------------
+
+
+async def conference(store: SqlStore, size: int) -> list[Transfer]:
+    """Have Anna talk with so many who were brought in one after the other, oldest first."""
+    rows = [await began(store, S.JOINED)]
+    for number in range(1, size):
+        party = replace(rows[-1], state=S.PARTY)
+        at = NOW + seconds(number)
+        newest = a_transfer(f"destination{number}", state=S.JOINED, began_at=at)
+        contact = a_destination(f"destination{number}")
+        change = ContactChange(CALL, None)
+        assert await store.begin_transfer(newest, contact, change, former=party)
+        rows[-1:] = [party, newest]
+    return rows
+
+
+async def test_another_quick_connect_begins_as_the_former_becomes_a_party(store: SqlStore) -> None:
+    first = await began(store, S.JOINED)
+    second = a_transfer("second", began_at=LATER, state=S.ADDING_RINGING)
+    party = replace(first, state=S.PARTY)
+
+    change = ContactChange(CALL, None)
+    contact = a_destination("second")
+    assert await store.begin_transfer(second, contact, change, Note("began"), former=party)
+
+    assert await store.open_transfers_of(CALL) == await store.open_transfers() == [party, second]
+    assert await store.latest_transfer_of(CALL) == second
+    assert (await notes_of(store, CALL))[-1] == "began"
+
+
+async def test_a_quick_connect_that_is_not_joined_becomes_no_party(store: SqlStore) -> None:
+    transfer = await began(store)
+    second = a_transfer("second", began_at=LATER)
+    change = ContactChange(CALL, None)
+    for state in S:
+        if state in FINAL or state in (S.PARTY, S.JOINED):
+            continue
+        moved = replace(transfer, state=state)
+        assert await store.move_transfer(moved, transfer.state, (), now=NOW)
+        transfer = moved
+
+        party = replace(transfer, state=S.PARTY)
+        contact = a_destination("second")
+        assert not await store.begin_transfer(second, contact, change, former=party)
+
+        assert await store.open_transfers_of(CALL) == [transfer]
+        assert await store.contact(ContactId("second")) is None
+
+
+async def test_many_are_parties_and_one_has_the_controls(store: SqlStore) -> None:
+    rows = await conference(store, 4)
+    assert await store.open_transfers_of(CALL) == rows
+    assert await store.latest_transfer_of(CALL) == rows[-1]
+
+    over = replace(rows[-1], state=S.RETURNED)
+    assert await store.move_transfer(over, S.JOINED, (), now=LATER)
+    promoted = replace(rows[-2], state=S.JOINED)
+    assert await store.move_transfer(promoted, S.PARTY, (), now=LATER)
+
+    assert await store.open_transfers_of(CALL) == [*rows[:-2], promoted]
+    assert await store.latest_transfer_of(CALL) == promoted
+
+
+async def test_parties_follow_the_customer_who_is_handed_over(store: SqlStore) -> None:
+    rows = await conference(store, 4)
+    gone = replace(rows[0], state=S.ENDED)
+    assert await store.move_transfer(gone, S.PARTY, (), now=LATER)
+    left = replace(rows[-1], state=S.HANDED_OVER, handed_over=True)
+
+    assert await store.move_transfer(left, S.JOINED, (), now=LATER)
+
+    assert await store.open_transfers_of(CALL) == []
+    assert await store.open_transfers_of(left.contact_id) == [
+        replace(each, source_id=left.contact_id) for each in rows[1:-1]
+    ]
+    assert await store.transfer(rows[0].contact_id) == replace(gone, ended_at=LATER)
+    assert await store.latest_transfer_of(CALL) == replace(left, ended_at=LATER)
+
+
+async def test_the_latest_of_those_that_are_over_is_the_one_the_source_left_by(
+    store: SqlStore,
+) -> None:
+    rows = await conference(store, 2)
+    cancelled = replace(rows[1], state=S.RETURNED)
+    left = replace(rows[0], state=S.HANDED_OVER, handed_over=True)
+
+    assert await store.move_transfer(cancelled, S.JOINED, (), now=LATER)
+    assert await store.move_transfer(left, S.PARTY, (), now=LATER)
+
+    assert await store.latest_transfer_of(CALL) == replace(left, ended_at=LATER)
+
+
 # --- move ---------------------------------------------------------------------------------------
 
 

@@ -63,6 +63,28 @@ def test_two_parties_at_once_are_both_heard() -> None:
     assert timeline.spans(heard.AGENT) == ((500, 1000),)
 
 
+PEOPLE = (
+    heard.CUSTOMER,
+    heard.AGENT,
+    heard.SECOND_AGENT,
+    heard.THIRD_AGENT,
+    heard.FOURTH_AGENT,
+    heard.OUTSIDE,
+)
+
+
+@pytest.mark.parametrize("missing", PEOPLE)
+def test_five_of_a_conference_are_heard_at_once(missing: str) -> None:
+    others = set(PEOPLE) - {missing}
+    loud = heard.CONFERENCE_LEVEL / 32767
+    pcm = tones(*(heard.CONFERENCE[name] for name in others), seconds=0.5, amplitude=loud)
+
+    timeline = listen(over_the_line(pcm), hertz=heard.CONFERENCE)
+
+    assert timeline.heard() == others
+    assert timeline.ms(*others) == 500
+
+
 def test_a_tone_ten_decibels_weaker_is_still_heard_beside_another() -> None:
     loud = tones(HERTZ[heard.CUSTOMER], seconds=0.5, amplitude=0.3)
     soft = tones(HERTZ[heard.SECOND_AGENT], seconds=0.5, amplitude=0.1)

@@ -48,6 +48,18 @@ HERTZ: Final[Mapping[str, int]] = {
     CUSTOMER_WHISPER: 2700,
     BEEP: 900,
 }
+THIRD_AGENT: Final = "third agent"
+FOURTH_AGENT: Final = "fourth agent"
+OUTSIDE: Final = "outside"
+CONFERENCE: Final[Mapping[str, int]] = {
+    **HERTZ,
+    OUTSIDE: 2100,
+    THIRD_AGENT: 3100,
+    FOURTH_AGENT: 3500,
+}
+"""With those whom a conference has besides; 200 Hz are the least that a packet can tell apart."""
+CONFERENCE_LEVEL: Final = 5000
+"""How loud each may be in it: five at once must not be cut off at full scale."""
 PAIRS: Final[Mapping[str, tuple[int, int]]] = {RINGBACK: (440, 480), REORDER: (480, 620)}
 """North American call progress: ringback 2 s in 6 s, reorder (fast busy) four times a second."""
 

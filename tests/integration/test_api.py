@@ -30,7 +30,16 @@ from ivr.domain.errors import (
 )
 from ivr.service.publishing import load_site
 from ivr.service.world import LiveSite
-from tests.centre import ANNA, ANNAS_PHONE, LOCAL, Centre, running_centre, write_site
+from tests.centre import (
+    ANNA,
+    ANNAS_PHONE,
+    BEN,
+    BENS_PHONE,
+    LOCAL,
+    Centre,
+    running_centre,
+    write_site,
+)
 from tests.virtual_time import VirtualClock, run_virtual
 
 pytestmark = pytest.mark.integration
@@ -470,6 +479,54 @@ def test_f4_a_contact_is_shown_with_record_and_journal(tmp_path: Path) -> None:
         assert record["ivr"]["Callback"]["Attempts"][0]["Outcome"] == "answered"
         assert [entry["number"] for entry in journal] == list(range(1, len(journal) + 1))
         assert {"offer_made", "contact_moved"} <= {entry["kind"] for entry in journal}
+
+    play(tmp_path, scene)
+
+
+def test_e12_parties_are_shown_and_dropped_by_their_contact(tmp_path: Path) -> None:
+    async def scene(api: Api) -> None:
+        centre, door = api.centre, "/v1/contacts/{}/transfer"
+        for phone in (ANNAS_PHONE, BENS_PHONE):
+            centre.switch.phone(phone).answers(after=1)
+        office = centre.switch.customer("+12025550165").answers(after=1)
+        await waits_on_the_line(centre)
+        await centre.becomes(ANNA)
+        await centre.until(lambda: centre.is_doing(ANNA, AgentActivity.ON_CONTACT))
+        (contact,) = await centre.contacts()
+        door = door.format(contact.id)
+        started = await api.post(door, {"quick_connect": "Office", "hold": False})
+        assert started["parties"] == []
+
+        async def joined() -> bool:
+            return bool((await api.get(door))["step"] == "joined")
+
+        await centre.until(joined)
+        await centre.becomes(BEN)
+        await api.post(door, {"quick_connect": "Ben"})
+        await centre.until(joined)
+        seen = await api.get(door)
+        assert (seen["quick_connect"], seen["agent"]) == ("ben", "ben")
+        party = started["contact_id"]
+        assert seen["parties"] == [
+            {
+                "contact_id": party,
+                "quick_connect": "office",
+                "agent": None,
+                "state": "connected",
+                "detail": "talking",
+            }
+        ]
+        for verb, body, status in (
+            ("leave", {"party": party}, 409),
+            ("drop", {"party": "nobody"}, 409),
+            ("drop", {"party": ""}, 422),
+            ("drop", {"parties": [party]}, 422),
+        ):
+            answer = await api.ask("POST", f"{door}/{verb}", json=body)
+            assert answer.status_code == status, answer.text
+        dropped = await api.post(f"{door}/drop", {"party": party})
+        assert (dropped["quick_connect"], dropped["parties"]) == ("ben", [])
+        await centre.until(lambda: office.leg is None)
 
     play(tmp_path, scene)
 

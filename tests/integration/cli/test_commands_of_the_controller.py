@@ -157,6 +157,37 @@ def test_contacts_are_shown_on_one_line_each(tmp_path: Path) -> None:
     ]
 
 
+def test_e12_parties_of_a_conference_are_shown_and_dropped(tmp_path: Path) -> None:
+    asked: list[bytes] = []
+    transfer = {
+        "contact_id": "c3",
+        "quick_connect": "ben",
+        "type": "USER",
+        "state": "connected",
+        "detail": "talking",
+        "customer_on_hold": False,
+        "agent": "ben",
+        "verbs": ["leave"],
+        "parties": [
+            {"contact_id": "c2", "quick_connect": "office", "agent": None, "detail": "talking"}
+        ],
+    }
+
+    def controller(request: httpx.Request) -> httpx.Response:
+        assert (request.method, request.url.path) == ("POST", "/v1/contacts/c1/transfer/drop")
+        asked.append(request.content)
+        return httpx.Response(200, json=transfer)
+
+    settings = some_settings(tmp_path)
+    drop = ("contact", "transfer", "drop", "c1")
+    done = run(*drop, "--party", "c2", settings=settings, controller=controller)
+    run(*drop, settings=settings, controller=controller)
+
+    assert done.lines[-2:] == ["Contact c3", "Party office, talking (c2)"]
+    assert asked == [b'{"party":"c2"}', b""]
+    assert run("contact", "transfer", "leave", "c1", "--party", "c2").code == 2
+
+
 @pytest.mark.parametrize(
     ("command", "says"),
     [

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -39,6 +40,7 @@ pytestmark = pytest.mark.integration
 FULL = os.environ.get("QUEUEBACK_FULL") == "1"
 WALKS = 400 if FULL else 40
 STEPS = 12
+CARLA, CARLAS_PHONE = AgentId("carla"), "agent-carla"
 CALLER, OTHER, OFFICE = "+12025550160", "+12025550161", "+12025550165"
 PAUSES = (0.0, 0.4, 2.5, 8.0)
 """Seconds after a step; after none nothing is checked: the next step comes at once."""
@@ -60,6 +62,7 @@ class Floor:
     customer: FakePhone
     anna: FakePhone
     ben: FakePhone
+    carla: FakePhone
     office: FakePhone
     another: FakePhone
     linked: bool = True
@@ -68,7 +71,7 @@ class Floor:
 
     @property
     def phones(self) -> tuple[FakePhone, ...]:
-        return (self.customer, self.anna, self.ben, self.office, self.another)
+        return (self.customer, self.anna, self.ben, self.carla, self.office, self.another)
 
     # --- steps ----------------------------------------------------------------------------------
 
@@ -83,6 +86,14 @@ class Floor:
         asked, self.asked = self.asked, []
         for answer in asked:
             await answer
+
+    async def drops_parties(self) -> None:
+        """Ask to drop every party of every conference, oldest first."""
+        for transfer in await self.centre.store.open_transfers():
+            if transfer.is_party:
+                use = self.centre.centre.quick_connects.use
+                party = use(transfer.source_id, Verb.DROP, party=transfer.contact_id)
+                self.asked.append(asyncio.create_task(_answered(party)))
 
     async def loses_sessions(self) -> None:
         """Sessions die wherever they stand; a task that has not begun stands nowhere."""
@@ -231,6 +242,8 @@ def places_of_transfer(t: Transfer, source: Contact, destination: Contact) -> Wh
     talk = room(source.talks_in)
     hears = hearing(t.state)
     places: dict[LegId, Place | None] = {}
+    if t.is_party:
+        return {outbound_leg_id(destination.id, Role.AGENT, destination.agent_attempts): talk}
     if hears[Party.CUSTOMER] and holder.customer_leg is not None:
         places[holder.customer_leg] = _place(hears[Party.CUSTOMER], talk, HOLD)
     if hears[Party.SOURCE] or t.state is S.ALL_HELD:
@@ -306,7 +319,7 @@ def _uses(verb: Verb) -> Step:
 
 STARTS: dict[str, Step] = {
     f"start {name}{'' if hold else ', no hold'}": _starts(name, hold=hold)
-    for name in ("Ben", "Password reset", "Office", "Anna")
+    for name in ("Ben", "Carla", "Password reset", "Office", "Anna")
     for hold in (True, False)
 }
 VERBS: dict[str, Step] = {verb.value: _uses(verb) for verb in Verb}
@@ -314,15 +327,21 @@ HAPPENINGS: dict[str, Step] = {
     "customer hangs up": lambda f: f.hangs_up(f.customer),
     "Anna hangs up": lambda f: f.hangs_up(f.anna),
     "Ben hangs up": lambda f: f.hangs_up(f.ben),
+    "Carla hangs up": lambda f: f.hangs_up(f.carla),
     "office hangs up": lambda f: f.hangs_up(f.office),
+    "parties are dropped": lambda f: f.drops_parties(),
     "Anna's phone dies": lambda f: f.dies(f.anna),
     "Ben's phone dies": lambda f: f.dies(f.ben),
     "Anna's phone is back": lambda f: f.anna.plug_in(),
+    "Carla's phone dies": lambda f: f.dies(f.carla),
     "Ben's phone is back": lambda f: f.ben.plug_in(),
+    "Carla's phone is back": lambda f: f.carla.plug_in(),
     "Ben answers": lambda f: f.answers_now(f.ben),
     "Ben rejects": lambda f: f.rejects_now(f.ben),
     "office answers": lambda f: f.answers_now(f.office),
     "Ben will miss": lambda f: f.ben.rings(),
+    "Carla will miss": lambda f: f.carla.rings(),
+    "Carla will answer": lambda f: f.carla.answers(),
     "Ben will reject": lambda f: f.ben.rejects(after=2),
     "Ben will answer late": lambda f: f.ben.answers(after=15),
     "Ben will answer": lambda f: f.ben.answers(),
@@ -330,6 +349,7 @@ HAPPENINGS: dict[str, Step] = {
     "office will be busy": lambda f: f.office.is_busy(),
     "office will answer late": lambda f: f.office.answers(after=10),
     "Ben is available": _becomes(BEN, "Available"),
+    "Carla is available": _becomes(CARLA, "Available"),
     "Ben is at lunch": _becomes(BEN, "Lunch"),
     "Ben is offline": _becomes(BEN, "Offline"),
     "Anna is available": _becomes(ANNA, "Available"),
@@ -344,7 +364,10 @@ HAPPENINGS: dict[str, Step] = {
 }
 ALL = STARTS | VERBS | HAPPENINGS
 PAUSE = st.sampled_from(PAUSES)
+JOINS = ("Ben", "Office", "Carla")
+BRINGS = tuple((f"start {name}, no hold", 8.0) for name in JOINS)
 WALK = st.tuples(
+    st.integers(0, len(JOINS)).map(lambda size: BRINGS[:size]),
     st.tuples(st.sampled_from(sorted(STARTS)), PAUSE),
     st.lists(
         st.tuples(
@@ -354,18 +377,29 @@ WALK = st.tuples(
         min_size=STEPS - 4,
         max_size=STEPS + 4,
     ),
-).map(lambda drawn: [drawn[0], *drawn[1]])
+).map(lambda drawn: [*drawn[0], drawn[1], *drawn[2]])
+"""Some conference to begin with, then anything."""
+
+
+def _with_carla(site: dict[str, Any]) -> None:
+    site["agents"].append({**site["agents"][0], "name": "Carla"})
+    site["quick_connects"].append({"name": "Carla", "agent": "carla"})
+    for queue in site["queues"]:
+        queue["quick_connects"].append("carla")
 
 
 async def walk(centre: Centre, steps: list[tuple[str, float]]) -> None:
-    anna, ben = (centre.switch.phone(each).answers() for each in (ANNAS_PHONE, BENS_PHONE))
+    phones = (ANNAS_PHONE, BENS_PHONE, CARLAS_PHONE)
+    anna, ben, carla = (centre.switch.phone(each).answers() for each in phones)
+    carla.plug_in()
     office = centre.switch.customer(OFFICE).answers(after=2)
     await centre.becomes(ANNA)
     customer = centre.switch.dials(LOCAL, caller=CALLER).will_press("2")
     await centre.until(lambda: centre.is_doing(ANNA, AgentActivity.ON_CONTACT))
     await centre.becomes(BEN)
+    await centre.becomes(CARLA)
     another = FakePhone("nobody yet", centre.switch)
-    floor = Floor(centre, customer, anna, ben, office, another)
+    floor = Floor(centre, customer, anna, ben, carla, office, another)
     await floor.is_right()
     for name, pause in steps:
         done = ALL[name](floor)
@@ -384,11 +418,12 @@ async def walk(centre: Centre, steps: list[tuple[str, float]]) -> None:
     await floor.all_is_over()
 
 
+@pytest.mark.timeout(1800)
 @settings(max_examples=WALKS, deadline=None, derandomize=not FULL)
 @given(WALK)
 def test_nobody_is_lost_in_a_storm(steps: list[tuple[str, float]]) -> None:
     async def main(folder: Path) -> None:
-        async with running_centre(VirtualClock(), folder) as centre:
+        async with running_centre(VirtualClock(), folder, change=_with_carla) as centre:
             await walk(centre, steps)
 
     with tempfile.TemporaryDirectory() as folder:

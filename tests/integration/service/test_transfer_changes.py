@@ -116,7 +116,7 @@ def test_every_step_ends_exactly_the_contacts_that_are_over() -> None:
         where = (state, event)
         leaves = Command.HAND_OVER in row.commands
         assert (change.to_state is C.ENDED) == (
-            leaves or (row.to is S.ENDED and state not in COLD)
+            leaves or (row.to is S.ENDED and state not in (*COLD, S.PARTY))
         ), where
         over = row.to in (S.RETURNED, S.ENDED) or (row.to is S.QUEUED and not handed_over)
         assert (other.to_state is C.ENDED) == over, where
@@ -140,7 +140,7 @@ def test_source_that_leaves_hands_the_customer_over_once() -> None:
         if leaves:
             assert other.fields["customer_leg"] == CUSTOMER_LEG
             assert change.fields["disconnect_reason"] is R.AGENT_DISCONNECT
-        if state in COLD:
+        if state in (*COLD, S.PARTY):
             assert change == ContactChange(ContactId("source"), None), where
 
 
@@ -167,6 +167,11 @@ REASONS = [
         R.THIRD_PARTY_DISCONNECT,
     ),
     (S.CUSTOMER_GONE, E.STOPPED, K.AGENT, R.CUSTOMER_DISCONNECT, R.API),
+    (S.PARTY, E.DROP_ASKED, K.AGENT, None, R.AGENT_DISCONNECT),
+    (S.PARTY, E.DESTINATION_HUNG_UP, K.AGENT, None, R.AGENT_DISCONNECT),
+    (S.PARTY, E.DESTINATION_HUNG_UP, K.NUMBER, None, R.THIRD_PARTY_DISCONNECT),
+    (S.PARTY, E.CUSTOMER_HUNG_UP, K.NUMBER, None, R.CUSTOMER_DISCONNECT),
+    (S.PARTY, E.STOPPED, K.AGENT, None, R.API),
 ]
 
 
@@ -175,6 +180,14 @@ def test_who_gets_which_disconnect_reason() -> None:
         found = step(state, event, kind=kind)
         reasons = [each.fields.get("disconnect_reason") for each in found]
         assert reasons == [source, destination], (state, event, kind)
+
+
+def test_number_that_was_left_with_the_customer_disconnects_as_a_third_party() -> None:
+    number = a_source(S.JOINED, agent_id=None)
+
+    change, _ = step(S.JOINED, E.LEAVE_ASKED, source=number)
+
+    assert change.fields["disconnect_reason"] is R.THIRD_PARTY_DISCONNECT
 
 
 def test_customer_who_goes_back_to_the_queue_of_the_source_keeps_its_place() -> None:

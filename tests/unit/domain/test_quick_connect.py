@@ -18,6 +18,8 @@ from ivr.domain.quick_connect import (
     FINAL,
     IGNORED,
     IMPOSSIBLE,
+    MET_BY_ALL,
+    MOST_PARTIES,
     START,
     TRANSITIONS,
     VERBS,
@@ -31,6 +33,8 @@ from ivr.domain.quick_connect import (
     Sound,
     advance,
     allowed_verbs,
+    can_add,
+    gives_up,
     hearing,
     owner_of_hold,
     reminds_of_hold,
@@ -700,23 +704,136 @@ def check_hold(state: S, floor: Floor) -> None:
         assert Sound.HOLD not in heard
 
 
-def begin() -> dict[tuple[QuickConnectKind, bool], tuple[S, Floor]]:
+# --- E12: more than three -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Conference:
+    """The quick connect with the controls, and how many parties are in the room beside it."""
+
+    state: S
+    floor: Floor
+    parties: int = 0
+
+    def happened(self, event: Event) -> Conference:
+        """Move the one with the controls; when it is over, the newest party has them."""
+        state, floor = step(self.state, self.floor, event)
+        if not self.parties or state not in (S.RETURNED, S.HANDED_OVER):
+            return Conference(state, floor, self.parties)
+        assert advance(S.PARTY, E.PROMOTED) == Row(S.JOINED)
+        assert floor.customer is Place.TALK
+        # Who was handed over to is the source of those who stay.
+        assert Place.TALK in (floor.source, floor.destination)
+        return Conference(S.JOINED, IN_THE_ROOM, self.parties - 1)
+
+    def one_party_met(self, event: Event) -> Conference:
+        row = advance(S.PARTY, event)
+        assert row.to is S.ENDED
+        floor = replace(IN_THE_ROOM, customer=self.floor.customer).happened(event).after(row)
+        assert floor.destination is Place.AWAY
+        assert not floor.destination_reserved
+        assert floor.source is Place.TALK
+        return replace(self, parties=self.parties - 1)
+
+    def met(self, event: Event) -> Conference:
+        """What the session does: all meet it, or who leaves gives up whom they fetch."""
+        now = self
+        if event in MET_BY_ALL:
+            for _ in range(self.parties):
+                now = now.one_party_met(event)
+        elif self.parties and gives_up(self.state, event):
+            now = now.happened(E.DROP_ASKED)
+        return now.happened(event)
+
+    def another(self, kind: QuickConnectKind) -> Conference:
+        assert advance(self.state, E.ANOTHER_BEGAN) == Row(S.PARTY)
+        row = start(kind, hold=False)
+        alone = replace(self.floor, destination=Place.AWAY, destination_reserved=False)
+        floor = replace(alone, by_number=False).after(row)
+        return Conference(row.to, floor, self.parties + 1)
+
+    def following(self) -> Iterator[tuple[tuple[S, Event], Conference]]:
+        """Every step that is possible here: what happened to whom, and where it leads."""
+        for event in can_happen(self.state, self.floor):
+            yield (self.state, event), self.met(event)
+        if self.parties:
+            for event in (E.DROP_ASKED, E.DESTINATION_HUNG_UP):
+                yield (S.PARTY, event), self.one_party_met(event)
+            for event in MET_BY_ALL:
+                yield (S.PARTY, event), self.met(event)
+            yield (S.PARTY, E.PROMOTED), self.met(E.DROP_ASKED)
+        if can_add(self.state) and self.parties + 3 < MOST_PARTIES:
+            for kind in QuickConnectKind:
+                yield (self.state, E.ANOTHER_BEGAN), self.another(kind)
+
+
+IN_THE_ROOM = Floor(destination=Place.TALK, destination_reserved=True)
+BESIDE_PARTIES = (*SETTLED, *ADDING)
+
+
+def check_conference(at: Conference) -> None:
+    """Parties are in the room with the source, and with the customer who is not on hold."""
+    check(at.state, at.floor)
+    if not at.parties:
+        return
+    assert at.parties + 3 <= MOST_PARTIES
+    assert at.state in BESIDE_PARTIES
+    heard = {p for p in (Party.CUSTOMER, Party.SOURCE) if at.floor.at(p) is Place.TALK}
+    assert heard <= hearing(S.PARTY)[Party.DESTINATION]
+    assert Party.SOURCE in heard
+    assert (Party.CUSTOMER in heard) == (owner_of_hold(at.state) is None)
+
+
+def test_e12_another_begins_only_where_all_three_talk_and_holds_nobody() -> None:
+    assert {state for state in S if can_add(state)} == {S.JOINED}
+    for kind in QuickConnectKind:
+        row = start(kind, hold=False)
+        assert hearing(row.to)[Party.CUSTOMER] == {Party.SOURCE}
+
+
+def test_e12_six_are_together_at_most() -> None:
+    assert max(at.parties for at in EVERYWHERE) + 3 == MOST_PARTIES == 6
+
+
+@pytest.mark.parametrize("event", [E.LEAVE_ASKED, E.SOURCE_LOST])
+def test_e12_a_source_who_goes_leaves_the_customer_with_those_who_are_there(event: Event) -> None:
+    for at in EVERYWHERE:
+        if not at.parties or event not in set(can_happen(at.state, at.floor)):
+            continue
+        after = at.met(event)
+        there = at.parties + (at.state in SETTLED)
+        assert (after.state, after.parties) == (
+            (S.JOINED, there - 2) if there > 1 else (S.HANDED_OVER, 0)
+        )
+        assert Party.DESTINATION in after.floor.hears(Party.CUSTOMER)
+
+
+@pytest.mark.parametrize("state", ADDING)
+def test_e12_a_destination_that_fails_gives_the_controls_back(state: S) -> None:
+    for at in EVERYWHERE:
+        if at.parties and at.state is state:
+            assert at.met(E.DROP_ASKED) == Conference(S.JOINED, IN_THE_ROOM, at.parties - 1)
+
+
+# --- everything that can be ---------------------------------------------------------------------
+
+
+def begin() -> dict[tuple[QuickConnectKind, bool], Conference]:
     rows = {(kind, hold): start(kind, hold=hold) for kind, hold in START}
-    return {key: (row.to, Floor().after(row)) for key, row in rows.items()}
+    return {key: Conference(row.to, Floor().after(row)) for key, row in rows.items()}
 
 
 BEGINNINGS = list(begin().values())
 
 
-def reachable() -> set[tuple[S, Floor]]:
+def reachable() -> set[Conference]:
     """Every state with every arrangement of the legs that it can be in."""
     seen, new = set(BEGINNINGS), list(BEGINNINGS)
     while new:
-        state, floor = new.pop()
-        if state in FINAL:
+        at = new.pop()
+        if at.state in FINAL:
             continue
-        for event in can_happen(state, floor):
-            found = step(state, floor, event)
+        for _, found in at.following():
             if found not in seen:
                 seen.add(found)
                 new.append(found)
@@ -728,16 +845,12 @@ EVERYWHERE = sorted(reachable(), key=str)
 
 
 def test_every_state_can_be_reached() -> None:
-    assert {state for state, _ in EVERYWHERE} == set(S)
+    assert {at.state for at in EVERYWHERE} == set(S) - {S.PARTY}
+    assert any(at.parties for at in EVERYWHERE)
 
 
 def test_every_transition_can_happen() -> None:
-    happening = {
-        (state, event)
-        for state, floor in EVERYWHERE
-        if state not in FINAL
-        for event in can_happen(state, floor)
-    }
+    happening = {step for at in EVERYWHERE if at.state not in FINAL for step, _ in at.following()}
 
     assert set(TRANSITIONS) <= happening
     assert happening.isdisjoint(IMPOSSIBLE)
@@ -745,17 +858,18 @@ def test_every_transition_can_happen() -> None:
 
 def test_legs_are_where_the_state_says() -> None:
     for at in EVERYWHERE:
-        check(*at)
+        check_conference(at)
 
 
 def test_it_is_over_when_all_have_hung_up_in_any_order() -> None:
-    for (state, floor), order in itertools.product(EVERYWHERE, itertools.permutations(Party)):
-        for party in order:
-            if state not in FINAL and floor.at(party) is not Place.AWAY:
-                state, floor = step(state, floor, HANG_UPS[party])
-                check(state, floor)
+    for at, order in itertools.product(EVERYWHERE, itertools.permutations(Party)):
+        for party in order * MOST_PARTIES:
+            if at.state not in FINAL and at.floor.at(party) is not Place.AWAY:
+                at = at.met(HANG_UPS[party])
+                check_conference(at)
 
-        assert state in FINAL
+        assert at.state in FINAL
+        assert not at.parties
 
 
 @RUNS
@@ -763,16 +877,15 @@ def test_it_is_over_when_all_have_hung_up_in_any_order() -> None:
     st.sampled_from(BEGINNINGS),
     st.lists(st.integers(0, 9_999), min_size=STEPS, max_size=STEPS),
 )
-def test_nobody_is_lost_whatever_happens(at: tuple[S, Floor], codes: list[int]) -> None:
+def test_nobody_is_lost_whatever_happens(at: Conference, codes: list[int]) -> None:
     # Any events in any order, late ones among them; a new one starts where one is over.
-    state, floor = at
     for code in codes:
         if code % 5 == 0:
-            late = LATE[state]
-            assert advance(state, late[code // 5 % len(late)]) == Row(state)
-        elif state in FINAL:
-            state, floor = BEGINNINGS[code % len(BEGINNINGS)]
+            late = LATE[at.state]
+            assert advance(at.state, late[code // 5 % len(late)]) == Row(at.state)
+        elif at.state in FINAL:
+            at = BEGINNINGS[code % len(BEGINNINGS)]
         else:
-            events = list(can_happen(state, floor))
-            state, floor = step(state, floor, events[code % len(events)])
-        check(state, floor)
+            steps = [found for _, found in at.following()]
+            at = steps[code % len(steps)]
+        check_conference(at)

@@ -101,10 +101,16 @@ def test_no_verb_is_possible_when_it_is_over_or_the_source_has_left() -> None:
 
 def test_an_open_one_with_a_source_can_always_be_dropped_and_left() -> None:
     for state in OPEN:
+        if state is S.PARTY:
+            continue
         source_is_there = bool(hearing(state)[Party.SOURCE]) or state is S.ALL_HELD
         assert {can(Verb.DROP, state), can(Verb.CANCEL, state), can(Verb.LEAVE, state)} == {
             source_is_there
         }, state
+
+
+def test_a_party_can_only_be_dropped() -> None:
+    assert {verb for verb in Verb if can(verb, S.PARTY)} == {Verb.DROP, Verb.CANCEL}
 
 
 DETAILS = {
@@ -118,7 +124,7 @@ DETAILS = {
         S.SOURCE_WHISPER,
         S.CUSTOMER_WHISPER,
     ),
-    "talking": (S.CONSULTING, S.JOINED, S.CUSTOMER_GONE),
+    "talking": (S.CONSULTING, S.JOINED, S.PARTY, S.CUSTOMER_GONE),
     "hold": (S.ALL_HELD, S.DESTINATION_HELD),
     "ended": (S.RETURNED, S.HANDED_OVER, S.QUEUED, S.ENDED),
 }
@@ -164,6 +170,7 @@ CONTACTS = {
     C.CONNECTED: {
         S.CONSULTING,
         S.JOINED,
+        S.PARTY,
         S.ALL_HELD,
         S.DESTINATION_HELD,
         S.CUSTOMER_GONE,
