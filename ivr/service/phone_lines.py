@@ -58,6 +58,10 @@ class PhoneLines:
         self.spare, self._s.agent = self._s.agent, line
         if self.spare is not None:
             await self.spare.send(self._s.world.switch, HOLD)
+        run = self._s.transfer
+        place = None if run is None else run.place_of(Party.SOURCE)
+        if place is not None and place.kind is PlaceKind.ROOM:
+            await line.send(self._s.world.switch, place)  # all go on talking
 
     def owns(self, leg_id: LegId) -> bool:
         """Whether this is the spare line."""

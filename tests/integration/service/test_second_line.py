@@ -14,7 +14,7 @@ from ivr.domain.transfer import Verb
 from ivr.ports.telephony import HOLD, RINGBACK
 from ivr.testing.fake_phone import FakePhone
 from tests.centre import ANNA, ANNAS_PHONE, BEN
-from tests.integration.service.test_quick_connect_rules import TRANSFERRING, Talk, play
+from tests.integration.service.test_quick_connect_rules import OFFICE, TRANSFERRING, Talk, play
 
 pytestmark = pytest.mark.integration
 
@@ -251,6 +251,41 @@ def test_a_line_that_was_hung_up_unseen_brings_the_customer_back(tmp_path: Path)
         await lines.talk.talking_are(lines.talk.customer, lines.first)
 
     scene_of(tmp_path, scene)
+
+
+def test_a_second_line_that_brings_in_another_talks_with_all(tmp_path: Path) -> None:
+    async def scene(lines: Lines) -> None:
+        talk = lines.talk
+        await lines.consult()
+        await talk.use(Verb.JOIN)
+        await talk.talking_are(talk.customer, lines.second, talk.ben)
+        office = lines.centre.switch.customer(OFFICE).answers(after=1)
+
+        assert lines.second.leg is not None
+        lines.second.keys("*74")
+
+        await talk.talking_are(talk.customer, lines.second, talk.ben, office)
+        assert talk.where(lines.first) == HOLD
+
+    scene_of(tmp_path, scene)
+
+
+def test_a_second_line_dialled_in_a_talk_of_three_goes_on_talking(tmp_path: Path) -> None:
+    async def with_talk(talk: Talk) -> None:
+        await talk.consults()
+        await talk.use(Verb.JOIN)
+        await talk.talking_are(talk.customer, talk.anna, talk.ben)
+        office = talk.centre.switch.customer(OFFICE).answers(after=1)
+
+        second = talk.centre.switch.dials_code(ANNAS_PHONE, "*74")
+
+        await talk.talking_are(talk.customer, second, talk.ben, office)
+        assert talk.where(talk.anna) == HOLD
+        second.hang_up()
+        await talk.talking_are(talk.customer, talk.anna, talk.ben)
+        await talk.centre.until(lambda: office.leg is None)
+
+    play(tmp_path, with_talk)
 
 
 def test_a_code_in_vain_is_said_and_the_call_goes_on(tmp_path: Path) -> None:
