@@ -168,7 +168,7 @@ async def gathered(house: House, number: int) -> Trio:
     """A trio with its phones logged in."""
     office = house.stranger(_office(number), says=tone(HERTZ[SECOND_AGENT]))
     office.will(Ring())
-    trio = Trio(
+    return Trio(
         house,
         number,
         caller=house.stranger(f"+120255504{number:02}", says=tone(HERTZ[CUSTOMER])),
@@ -176,7 +176,6 @@ async def gathered(house: House, number: int) -> Trio:
         second=await _phone(house, f"second-{number}", SECOND_AGENT),
         office=office,
     )
-    return trio
 
 
 def live(phone: Phone) -> PhoneCall | None:
@@ -255,8 +254,8 @@ class Walk:
         if (self.state in RINGS | QUEUES) and self._ringing() is not None:
             yield "destination answers", self._answer, 20
             yield "destination rejects", self._reject, 4
-            yield "nobody answers", self._miss, 2
             if rings(self.trio.second):
+                yield "nobody answers", self._miss, 2
                 yield "phone dies while it rings", self._dies_ringing, 1
         if self.state in QUEUES and self._ringing() is None:
             yield "destination is available", self._available, 12
@@ -348,11 +347,11 @@ class Walk:
         return self._after(E.DESTINATION_FAILED)
 
     async def _miss(self) -> TransferState | None:
-        call = self._ringing()
-        if call is not None and call in self.trio.second.calls:
-            await call.ended(PATIENCE)
-            return self._after(E.DESTINATION_FAILED)
-        return await self._reject()
+        call = rings(self.trio.second)
+        if call is None:
+            return None
+        await call.ended(PATIENCE)
+        return self._after(E.DESTINATION_FAILED)
 
     async def _dies_ringing(self) -> TransferState | None:
         dies(self.trio.second)
