@@ -107,12 +107,17 @@ class Transfers:
     async def _to_a_queue(self) -> None:
         await self.house.status("eva")
         self.eva.will(Answer(after=1))
-        since = self.carla.heard.seconds
-        await self._start("Password reset", "a queue, whose next agent is Eva")
+        began = await self._start("Password reset", "a queue, whose next agent is Eva")
         call = await self._consults(self.eva)
-        says = ("Transferring you to the queue now",)
-        self.report.hears("Carla", self.carla, since=since, says=says, tones=(SECOND_AGENT,))
-        self.report.hears("Eva", call, says=("Password reset",), tones=(AGENT,))
+        shown = asked(call).caller_name
+        passed = shown == "Transfer PasswordReset"
+        self.report.check("Eva", "is offered a transfer of that queue", f"“{shown}”", passed)
+        line = listen(call.heard.pcm)
+        was = f"whisper {line.ms(SOUND)} ms, agent {line.ms(AGENT)} ms"
+        self.report.check(
+            "Eva", "a whisper, then Carla", was, line.ms(SOUND) >= 300 and line.ms(AGENT) >= 300
+        )
+        self._was_on_hold(began)
         await self._drops(call)
 
     async def _to_an_agent(self) -> None:
