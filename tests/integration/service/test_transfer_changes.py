@@ -139,7 +139,8 @@ def test_source_that_leaves_hands_the_customer_over_once() -> None:
         assert ("customer_leg" in other.fields) == leaves, where
         if leaves:
             assert other.fields["customer_leg"] == CUSTOMER_LEG
-            assert change.fields["disconnect_reason"] is R.AGENT_DISCONNECT
+            taken = event is E.TAKEN_OVER
+            assert change.fields["disconnect_reason"] is (R.BARGED if taken else R.AGENT_DISCONNECT)
         if state in (*COLD, S.PARTY):
             assert change == ContactChange(ContactId("source"), None), where
 
