@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, NewType
 
-from ivr.domain.errors import UnexpectedEvent
 from ivr.domain.ids import E164, AgentId, QueueId
+from ivr.domain.table import row_of
 
 QuickConnectId = NewType("QuickConnectId", str)
 
@@ -629,13 +629,7 @@ def advance(state: S, event: Event) -> Row:
     Raises:
         UnexpectedEvent: The table does not list the pair; the shell logs it and goes on.
     """
-    row = TRANSITIONS.get((state, event))
-    if row is not None:
-        return row
-    if (state, event) in IGNORED:
-        return Row(state)
-    message = f"unexpected event {event.name} in state {state.value}"
-    raise UnexpectedEvent(message)
+    return row_of(TRANSITIONS, IGNORED, state, event) or Row(state)
 
 
 def allowed_verbs(state: S) -> frozenset[Event]:

@@ -14,7 +14,7 @@ from enum import Enum, auto
 from typing import Final
 
 from ivr.domain.contact import ContactState as S
-from ivr.domain.errors import UnexpectedEvent
+from ivr.domain.table import row_of
 
 
 class Event(Enum):
@@ -212,10 +212,4 @@ def advance(state: S, event: Event) -> Row:
     Raises:
         UnexpectedEvent: The table does not list the pair; the shell logs it and goes on.
     """
-    row = TRANSITIONS.get((state, event))
-    if row is not None:
-        return row
-    if (state, event) in IGNORED:
-        return Row(state)
-    message = f"unexpected event {event.name} in state {state.value}"
-    raise UnexpectedEvent(message)
+    return row_of(TRANSITIONS, IGNORED, state, event) or Row(state)

@@ -30,9 +30,7 @@ from ivr.domain.errors import (
 )
 from ivr.domain.ids import AgentId, ContactId, LegId
 from ivr.domain.leg import LegOutcome
-from ivr.domain.phone_number import mask_in
 from ivr.domain.quick_connect import Event as TransferEvent
-from ivr.domain.quick_connect import reminds_of_hold
 from ivr.domain.serving import Command, Event, advance
 from ivr.ports.store import DialRefused, Note
 from ivr.ports.telephony import (
@@ -53,9 +51,6 @@ from ivr.ports.telephony import (
     LiveLeg,
     Participant,
     Place,
-    reminder,
-    room,
-    sorry,
 )
 from ivr.service.endings import ending_of
 from ivr.service.flow_runner import FlowEnd, Played
@@ -76,9 +71,10 @@ from ivr.service.mailbox import (
     VerbAsked,
 )
 from ivr.service.monitors import Monitors
-from ivr.service.perform import Performer
+from ivr.service.perform import Performer, carry_out
+from ivr.service.phone_keys import PhoneKeys
 from ivr.service.phone_lines import PhoneLines
-from ivr.service.transfer_changes import hold_begins, hold_ends
+from ivr.service.transfer_changes import hold_ends
 from ivr.service.transfer_requests import begin_transfer, use_verb
 from ivr.service.transfer_run import TransferRun
 from ivr.service.world import World
@@ -114,6 +110,7 @@ class ContactSession:
         transfer: The quick connect under way; it decides who hears whom meanwhile.
         monitors: Supervisors of the agent.
         lines: The lines of the agent's phone.
+        keys: What the agent does with its keys.
         parties: Quick connects beside it, oldest first; there are none without it.
     """
 
@@ -138,6 +135,7 @@ class ContactSession:
         self.transfer: TransferRun | None = None
         self.monitors = Monitors(self)
         self.lines = PhoneLines(self)
+        self.keys = PhoneKeys(self)
         self.parties: list[TransferRun] = []
         self._begin = begin
         self._reminder = HoldReminder(world, mailbox, contact.id)
@@ -180,7 +178,7 @@ class ContactSession:
                 await self._take_up_transfer()
                 await self.monitors.take_up()
                 while not self._is_over():
-                    self._reminder.watch(reminds=self._may_forget_a_hold())
+                    self._reminder.watch(reminds=self.keys.may_forget_a_hold())
                     await self._take(await self._inbox.messages.get())
                 self._let_go_of_everything()
         finally:
@@ -318,11 +316,11 @@ class ContactSession:
             case LegJoined():
                 pass
             case LegKeyed(leg_id, code):
-                await self._keyed(leg_id, code)
+                await self.keys.keyed(leg_id, code)
             case LegReferred(leg_id, extension):
-                await self._referred(leg_id, extension)
+                await self.keys.referred(leg_id, extension)
             case LegHeld(leg_id, held):
-                await self.hold_key(leg_id, held=held)
+                await self.keys.held(leg_id, held=held)
             case LegMerged():
                 pass  # only the two lines of one agent can be merged
             case Arrived(participant, released):
@@ -345,8 +343,7 @@ class ContactSession:
                 if self.transfer is not None:
                     await self.transfer.hold_expired(party)
             case HoldReminded():
-                if self.agent is not None and self._may_forget_a_hold():
-                    await self.world.switch.move(self.agent.leg_id, reminder(self.contact.talks_in))
+                await self.keys.remind()
             case TransferAsked() | VerbAsked() | MonitorAsked():
                 await self._asked(message)
             case Doubted():
@@ -455,18 +452,7 @@ class ContactSession:
 
     async def perform(self, command: Command) -> None:
         """Carry out one command; the switch being away is put right when it is back."""
-        try:
-            await self.performer.perform(command)
-        except TelephonyError as error:
-            logger.warning(
-                "A command was not carried out",
-                extra={
-                    "event": "command_not_sent",
-                    "contact_id": self.id,
-                    "command": command.name.lower(),
-                    "cause": error.code,
-                },
-            )
+        await carry_out(self.id, command, self.performer.perform(command))
 
     # --- legs -----------------------------------------------------------------------------------
 
@@ -630,70 +616,6 @@ class ContactSession:
         else:
             if not answer.done():
                 answer.set_result(None)
-
-    async def _keyed(self, leg_id: LegId, code: str) -> None:
-        """An agent has keyed a feature code; whoever talks hears that one was in vain."""
-        try:
-            await self._use_code(leg_id, code)
-        except NotNow as error:
-            note = Note("code_refused", {"code": code, "reason": str(error)})
-            await self.world.store.note(self.id, note, now=self.now())
-            if self._talks(leg_id):
-                await self.world.switch.move(leg_id, sorry(self.contact.talks_in))
-
-    def _talks(self, leg_id: LegId) -> bool:
-        """Whether a leg belongs in the talking room now; it may have keyed before it was moved."""
-        if self.transfer is None:
-            is_agents = self.agent is not None and self.agent.leg_id == leg_id
-            return is_agents and self.contact.state is S.CONNECTED
-        run = self.transfer_of(leg_id)
-        line = run.line_of(leg_id) if run is not None else None
-        if run is None or line is None:
-            return False
-        return run.place_of(run.party_of(line)) == room(self.contact.talks_in)
-
-    def _may_forget_a_hold(self) -> bool:
-        """Whether the agent is in the talking room while somebody is on hold."""
-        if self.agent is None:
-            return False
-        if self.transfer is not None:
-            return reminds_of_hold(self.transfer.state)
-        return self.contact.state is S.CONNECTED and self.contact.held_since is not None
-
-    async def _referred(self, leg_id: LegId, extension: str) -> None:
-        """The agent's phone transfers to an extension: its quick connect, if it is one."""
-        try:
-            await self._use_code(leg_id, extension)
-        except NotNow as error:
-            note = Note("code_refused", {"code": mask_in(extension), "reason": str(error)})
-            await self.world.store.note(self.id, note, now=self.now())
-
-    async def hold_key(self, leg_id: LegId, *, held: bool) -> None:
-        """The agent's phone has its own hold key: whoever listens to it hears music meanwhile."""
-        if self.agent is None or self.agent.leg_id != leg_id:
-            return
-        if self.transfer is not None:
-            await self.transfer.source_held(held=held)
-        elif self.contact.state is S.CONNECTED and held != (self.contact.held_since is not None):
-            now = self.now()
-            changes = hold_begins(self.contact, now) if held else hold_ends(self.contact, now)
-            note = Note("customer_held" if held else "customer_resumed")
-            await self.world.store.change_contact(self.id, changes, note, now=now)
-            self.contact = replace(self.contact, **changes)
-            if self.customer is not None:
-                await self.performer.place_customer(self.customer)
-
-    async def _use_code(self, leg_id: LegId, code: str) -> None:
-        verb, site = self.world.codes.get(code), self.world.site.now
-        if self.agent is None or self.agent.leg_id != leg_id or self.agent_id is None:
-            raise NotNow("only the agent of a contact has codes")
-        if verb is not None:
-            await use_verb(self, verb, key=None)
-            return
-        chosen = site.quick_connect_at(code)
-        if chosen is None or chosen not in site.quick_connects_of(self.agent_id):
-            raise NotNow("the agent has no such code")
-        await begin_transfer(self, chosen, hold=True, key=None)
 
     def transfers(self) -> tuple[TransferRun, ...]:
         """Quick connects under way: the one with the controls, then its parties."""

@@ -6,7 +6,10 @@ It is one module because it is one exhaustive ``match`` over commands, on the li
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Awaitable
 from datetime import timedelta
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from ivr.domain.agent import BUSY_ACTIVITIES, AgentActivity
@@ -43,6 +46,8 @@ from ivr.service.world import MAX_WHISPER
 if TYPE_CHECKING:
     from ivr.service.contact_session import ContactSession
 
+logger = logging.getLogger(__name__)
+
 S, C = ContactState, Command
 
 _TELLS = {
@@ -64,6 +69,22 @@ _DOES = {
     S.CONNECTED: AgentActivity.ON_CONTACT,
 }
 """What the agent of a contact does, by its state."""
+
+
+async def carry_out(contact_id: ContactId, command: Enum, work: Awaitable[None]) -> None:
+    """Wait for what a command does; the switch being away is put right when it is back."""
+    try:
+        await work
+    except TelephonyError as error:
+        logger.warning(
+            "A command was not carried out",
+            extra={
+                "event": "command_not_sent",
+                "contact_id": contact_id,
+                "command": command.name.lower(),
+                "cause": error.code,
+            },
+        )
 
 
 class Performer:
@@ -315,7 +336,7 @@ class Performer:
         elif farewell is not None:
             await self._send(line, END)
         elif (run := s.transfer_of(line.leg_id)) is not None:
-            await run.serve(line)
+            await run.sounds.serve(line)
         elif line is s.customer:
             await self._serve_customer(line)
         else:
@@ -412,7 +433,7 @@ class Performer:
         run = s.transfer_of(leg_id)
         part = run.line_of(leg_id) if run is not None else None
         if run is not None and part is not None:
-            line, place = part, run.place_of(run.party_of(part))
+            line, place = part, run.sounds.place_of(run.party_of(part))
         elif s.customer is not None and s.customer.leg_id == leg_id:
             line, place = s.customer, self._customer_place()
         elif s.agent is not None and s.agent.leg_id == leg_id:

@@ -59,7 +59,7 @@ class PhoneLines:
         if self.spare is not None:
             await self.spare.send(self._s.world.switch, HOLD)
         run = self._s.transfer
-        place = None if run is None else run.place_of(Party.SOURCE)
+        place = None if run is None else run.sounds.place_of(Party.SOURCE)
         if place is not None and place.kind is PlaceKind.ROOM:
             await line.send(self._s.world.switch, place)  # all go on talking
 
@@ -130,7 +130,7 @@ class PhoneLines:
             return
         if run is None:
             await self._turn()
-            await self._s.hold_key(spare.leg_id, held=False)
+            await self._s.keys.held(spare.leg_id, held=False)
             return
         is_first = self._is_first(spare)
         event = Event.HOLD_DESTINATION_ASKED if is_first else Event.HOLD_CUSTOMER_ASKED
@@ -151,7 +151,7 @@ class PhoneLines:
         if self.spare is not None:
             await self.spare.send(s.world.switch, HOLD)
         if s.transfer is not None:
-            place = s.transfer.place_of(Party.SOURCE)
+            place = s.transfer.sounds.place_of(Party.SOURCE)
         else:
             place = room(s.contact.talks_in)
         if place.kind is PlaceKind.ROOM and s.contact.state is ContactState.CONNECTED:

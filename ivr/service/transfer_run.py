@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ivr.domain.agent import BUSY_ACTIVITIES, AgentActivity
 from ivr.domain.contact import SERVING_STATES, Contact, ContactState
-from ivr.domain.errors import LinkDown, NotFound, TelephonyError, UnexpectedEvent
+from ivr.domain.errors import LinkDown, TelephonyError, UnexpectedEvent
 from ivr.domain.ids import AgentId, ContactId, LegId
 from ivr.domain.leg import LegOutcome
 from ivr.domain.quick_connect import (
@@ -34,14 +34,10 @@ from ivr.domain.quick_connect import (
     gives_up,
     hearing,
 )
-from ivr.domain.transfer import Transfer, talks
-from ivr.flow.effects import Hook
-from ivr.flow.kinds import FlowKind
-from ivr.flow.step import PinnedFlow
+from ivr.domain.transfer import Transfer
 from ivr.ports.store import Enqueued, Note
 from ivr.ports.telephony import (
     END,
-    HOLD,
     PROGRAM,
     QUIET,
     RINGBACK,
@@ -66,7 +62,9 @@ from ivr.service.dialling import route
 from ivr.service.flow_runner import FlowEnd
 from ivr.service.hold_limits import HoldLimits
 from ivr.service.lines import Line
+from ivr.service.perform import carry_out
 from ivr.service.transfer_changes import changes_of
+from ivr.service.transfer_sounds import TransferSounds
 from ivr.service.whispers import prepare_transfer_whispers
 
 if TYPE_CHECKING:
@@ -89,11 +87,6 @@ _WHISPER_ENDED = {
     Party.SOURCE: E.SOURCE_WHISPER_ENDED,
     Party.DESTINATION: E.DESTINATION_WHISPER_ENDED,
 }
-_WHISPERS = {
-    Party.CUSTOMER: (Hook.CUSTOMER_WHISPER, FlowKind.CUSTOMER_WHISPER),
-    Party.SOURCE: (Hook.CUSTOMER_WHISPER, FlowKind.CUSTOMER_WHISPER),
-    Party.DESTINATION: (Hook.AGENT_WHISPER, FlowKind.AGENT_WHISPER),
-}
 _DOES = {
     ContactState.OFFERED: AgentActivity.OFFERED,
     ContactState.AGENT_WHISPER: AgentActivity.CONNECTING,
@@ -114,6 +107,7 @@ class TransferRun:
 
     Attributes:
         destination: The destination's line, once there is one.
+        sounds: What its parties hear.
     """
 
     def __init__(self, session: ContactSession, transfer: Transfer, contact: Contact) -> None:
@@ -122,6 +116,7 @@ class TransferRun:
         self.destination: Line | None = None
         self._held_from: TransferState | None = None
         self._s = session
+        self.sounds = TransferSounds(self, session)
         self._holds = HoldLimits(session.world, session.mailbox, session.id)
         self._holds.watch(transfer.state, customer_since=session.contact.held_since)
         session.mailbox.lend(contact.id, session.id)
@@ -274,7 +269,7 @@ class TransferRun:
         elif Sound.QUEUE_FLOW in sounds and end is FlowEnd.DISCONNECT:
             await self.happened(E.FLOW_ENDED, _failure("flow_ended"))
         else:
-            await self.serve(line)  # music and queue flows begin again
+            await self.sounds.serve(line)  # music and queue flows begin again
 
     async def happened(self, event: Event, *notes: Note) -> bool:
         """Decide, commit, then command; whether it moved."""
@@ -334,18 +329,8 @@ class TransferRun:
     async def _carry_out(self, row: Row, before: TransferState, held: AgentId | None) -> None:
         """Carry out a row's commands; the switch being away is put right when it is back."""
         for command in row.commands:
-            try:
-                await self._perform(command, before, held)
-            except TelephonyError as error:
-                logger.warning(
-                    "A command was not carried out",
-                    extra={
-                        "event": "command_not_sent",
-                        "contact_id": self._s.id,
-                        "command": command.name.lower(),
-                        "cause": error.code,
-                    },
-                )
+            work = self._perform(command, before, held)
+            await carry_out(self._s.id, command, work)
 
     async def _perform(self, command: Command, before: TransferState, held: AgentId | None) -> None:
         s, hands = self._s, self._s.performer
@@ -412,7 +397,7 @@ class TransferRun:
     async def _to_program(self, line: Line | None) -> None:
         """Let a leg hear what its state says: at once if it is in hand, else when it arrives."""
         if line is not None and line.participant is not None and line.program is None:
-            await self.serve(line)
+            await self.sounds.serve(line)
         else:
             await self._send(line, PROGRAM)
 
@@ -450,7 +435,7 @@ class TransferRun:
         """Offer the contact to its agent, whom routing has reserved or who is reserved now."""
         s, world = self._s, self._s.world
         if self.transfer.kind is K.AGENT:
-            agent_id = self._quick_connect().agent_id
+            agent_id = self.quick_connect().agent_id
             number = None
             if agent_id is not None:
                 number = await world.store.claim(
@@ -486,7 +471,7 @@ class TransferRun:
     async def _dial(self) -> None:
         """Dial the number, unless the policy forbids it at this very moment."""
         s, site = self._s, self._s.world.site.now
-        number = self._quick_connect().number
+        number = self.quick_connect().number
         to = route(site, number) if number is not None else None
         if number is None or site.policy.check(number) is not None:
             await self.happened(E.DESTINATION_FAILED, _failure("forbidden"))
@@ -562,46 +547,6 @@ class TransferRun:
             if activity is not agent.activity:
                 await self._settle(agent.agent_id, activity)
 
-    # --- what legs hear -------------------------------------------------------------------------
-
-    async def serve(self, line: Line) -> None:
-        """Give a leg that is in hand what its part and the state ask for."""
-        party, hands = self.party_of(line), self._s.performer
-        hears = hearing(self.state)[party]
-        site = self._s.world.site
-        if Sound.HOLD in hears and party is Party.CUSTOMER:
-            flow = self._s.performer.hold_flow()
-            if flow is None:
-                await self._send(line, HOLD)
-            else:
-                hands.play(line, flow, self._s.contact)
-        elif Sound.HOLD in hears:
-            hook = self.contact.hooks.get(Hook.AGENT_HOLD.value)
-            hands.play(line, site.chosen(FlowKind.AGENT_HOLD, hook), self.contact)
-        elif Sound.WHISPER in hears:
-            moment, kind = _WHISPERS[party]
-            hands.whisper(line, hands.hook(moment, kind, self.contact), self.contact)
-        elif Sound.TRANSFER_FLOW in hears:
-            hands.play(line, self._transfer_flow(), self.contact)
-        elif Sound.QUEUE_FLOW in hears:
-            hook = self.contact.hooks.get(Hook.CUSTOMER_QUEUE.value)
-            hands.play(line, site.chosen(FlowKind.CUSTOMER_QUEUE, hook), self.contact)
-        else:
-            await self._send(line, self.place_of(party))
-
-    def place_of(self, party: Party) -> Place:
-        """Where a party's leg belongs in this state."""
-        hears = hearing(self.state)[party]
-        if talks(hears) or (party is Party.SOURCE and self.state is S.ALL_HELD):
-            return self._room()
-        if Sound.HOLD in hears and party is Party.CUSTOMER:
-            return self._s.performer.hold_place()
-        if Sound.RINGING in hears:
-            return RINGBACK
-        if not hears:
-            return QUIET if party is Party.DESTINATION else END
-        return PROGRAM
-
     def line_of(self, leg_id: LegId) -> Line | None:
         """The line of this leg, if this quick connect says where it belongs."""
         return next((line for line in self._lines() if line and line.leg_id == leg_id), None)
@@ -612,16 +557,12 @@ class TransferRun:
             return (self.destination,)
         return (self._s.customer, self._s.agent, self.destination)
 
-    def _transfer_flow(self) -> PinnedFlow:
-        queue = self.transfer.kind is K.QUEUE
-        kind = FlowKind.QUEUE_TRANSFER if queue else FlowKind.AGENT_TRANSFER
-        try:
-            name = self._quick_connect().flow
-        except NotFound:
-            name = None
-        return self._s.world.site.chosen(kind, name)
+    def quick_connect(self) -> QuickConnect:
+        """As the site has it now.
 
-    def _quick_connect(self) -> QuickConnect:
+        Raises:
+            NotFound: It was dropped meanwhile.
+        """
         return self._s.world.site.now.quick_connect(self.transfer.quick_connect_id)
 
     def _queue_name(self) -> str:
