@@ -86,6 +86,10 @@ async def test_e9_an_agent_is_reminded_of_who_is_on_hold(
     begun = monotonic()
     await reminded(agent, begun, times=1)
     await hears(house, customer, MUSIC)
+    await house.until(
+        lambda: listen(agent.heard.latest(0.4)).ms(SILENCE) >= 380,
+        what="the reminder is over: keys are lost while it sounds",
+    )
 
     # A code is taken afterwards as before; with nobody on hold there is no reminder.
     await agent.press("*1")

@@ -266,7 +266,7 @@ async def test_a9_a_caller_account_reaches_a_number_and_cannot_show_another(pbx:
         await call.ended(within=5)
 
     assert entry.script == "inbound"
-    assert entry.arguments == ["+493012345", "", "0"]
+    assert entry.arguments == ["+493012345", "", "0", ""]
     assert entry.headers["agi_callerid"] == CARLA.number
     assert entry.headers["agi_calleridname"] == "unknown"
     assert entry.headers["agi_channel"].startswith("PJSIP/carla-")
@@ -293,7 +293,7 @@ async def test_an_agents_feature_code_reaches_the_controller(pbx: Pbx) -> None:
         entry = await controller.entered()
         await call.ended(within=5)
 
-    assert (entry.script, entry.arguments) == ("feature", ["", "*81", "0"])
+    assert (entry.script, entry.arguments) == ("feature", ["", "*81", "0", "codes"])
     assert entry.headers["agi_channel"].startswith("PJSIP/anna-")
 
 
