@@ -15,8 +15,8 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 ARGS ?=
-# Two at a time, each module in one process: tests with a switch wait for most of their time.
-BESIDE := --numprocesses 2 --dist loadfile --no-loadscope-reorder
+# Three at a time, each module in one process: tests with a switch wait for most of their time.
+BESIDE := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 export PYTHONUNBUFFERED := 1
 
 .PHONY: help demo up down test test-full sipp lint bench lock venv engine images clean
