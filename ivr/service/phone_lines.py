@@ -81,8 +81,11 @@ class PhoneLines:
                 self.spare = None
                 if self._s.transfer is not None and not self._is_first(spare):
                     await self._s.transfer.happened(Event.DROP_ASKED)
-            case LegEnded(leg_id, _) if leg_id == agent.leg_id:
+            case LegEnded(leg_id, normal) if leg_id == agent.leg_id and normal:
                 await self._line_ended(agent)
+            case LegEnded(leg_id, _) if leg_id == agent.leg_id:
+                await self._hang_up_spare()  # the phone is dead, and so are its lines
+                return False
             case LegStranded(leg_id) if leg_id == spare.leg_id:
                 await spare.send(self._s.world.switch, HOLD)
             case LegHeld(leg_id, held) if leg_id == spare.leg_id:
@@ -104,8 +107,12 @@ class PhoneLines:
 
     async def end_with_agent(self) -> None:
         """Hang the spare line up once the agent's part is over."""
-        if self.spare is not None and self._s.agent is None:
-            spare, self.spare = self.spare, None
+        if self._s.agent is None:
+            await self._hang_up_spare()
+
+    async def _hang_up_spare(self) -> None:
+        spare, self.spare = self.spare, None
+        if spare is not None:
             await self._s.world.switch.hang_up(spare.leg_id)
 
     def _is_first(self, line: Line) -> bool:

@@ -164,6 +164,8 @@ async def take_over(session: ContactSession, monitor: Monitor) -> None:
     if not await store.take_over(monitor.leg_id, transfer, contact, change, note):
         raise NotNow("the contact has moved on")
     await session.read_again()
+    if source.held_since is not None and session.customer is not None:
+        await session.performer.place_customer(session.customer)
     session.transfer = TransferRun(session, transfer, contact)
     await session.transfer.happened(Event.TAKEN_OVER)
 

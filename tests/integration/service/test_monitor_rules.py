@@ -15,7 +15,7 @@ from ivr.domain.ids import AgentId, Endpoint
 from ivr.domain.monitor import MonitorVerb
 from ivr.domain.quick_connect import TransferState
 from ivr.domain.transfer import Verb
-from ivr.ports.telephony import coach, listen, room
+from ivr.ports.telephony import HOLD, coach, listen, room
 from ivr.testing.fake_phone import FakePhone
 from tests.centre import ANNA, BEN
 from tests.integration.service.test_quick_connect_rules import Talk
@@ -195,6 +195,26 @@ def test_taking_over_hands_the_customer_to_the_supervisor(tmp_path: Path) -> Non
         await talk.talking_are(talk.customer, talk.ben)
         talk.customer.hang_up()
         await talk.everybody_is_gone()
+
+    play(tmp_path, scene)
+
+
+def test_taking_over_takes_the_customer_off_the_hold_of_the_agents_phone(tmp_path: Path) -> None:
+    async def scene(watch: Watch) -> None:
+        talk = watch.talk
+        await watch.listens()
+        talk.anna.holds()
+        await watch.centre.until(lambda: talk.where(talk.customer) == HOLD)
+
+        await watch.ask(TAKE_OVER)
+
+        await watch.centre.switch.until(
+            lambda: (
+                watch.centre.switch.talking(talk.contact_id) == {talk.customer.leg, watch.sue.leg}
+            )
+        )
+        source = await talk.source()
+        assert (source.holds, source.held_since) == (1, None)
 
     play(tmp_path, scene)
 

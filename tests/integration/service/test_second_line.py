@@ -224,6 +224,20 @@ def test_the_end_of_the_contact_ends_both_lines(tmp_path: Path) -> None:
     scene_of(tmp_path, scene)
 
 
+def test_a_phone_that_dies_in_a_consultation_leaves_the_customer_to_the_destination(
+    tmp_path: Path,
+) -> None:
+    async def scene(lines: Lines) -> None:
+        await lines.consult()
+
+        lines.second.dies()
+
+        await lines.talk.talking_are(lines.talk.customer, lines.talk.ben)
+        await lines.centre.until(lambda: lines.first.leg is None)
+
+    scene_of(tmp_path, scene)
+
+
 def test_both_lines_are_known_after_a_restart(tmp_path: Path) -> None:
     async def scene(lines: Lines) -> None:
         await lines.consult()
