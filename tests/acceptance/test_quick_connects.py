@@ -429,6 +429,44 @@ async def test_codes_start_join_and_leave_and_other_keys_reach_the_far_end(
     assert talking.customer.digits == "45#", "codes stay with the agent"
 
 
+async def test_every_code_of_a_consultation_does_what_its_verb_does(
+    house: House, talking: Talk
+) -> None:
+    ben = await talking.consults()
+
+    for code, step in (
+        ("*1", "joined"),
+        ("*2", "all_held"),
+        ("*4", "consulting"),
+        ("*3", "destination_held"),
+        ("*1", "joined"),
+        ("*5", "destination_held"),
+        ("*3", "consulting"),
+        ("*0", "returned"),
+    ):
+        keyed = monotonic()
+        await talking.anna.press(code)
+        await talking.comes_to(step)
+        await house.until(
+            lambda keyed=keyed: (
+                listen(  # type: ignore[misc]
+                    talking.anna.heard.between(keyed, monotonic()), hertz={"code": 1000}, pairs={}
+                ).ms("code")
+                >= 80
+            ),
+            within=PATIENCE,
+            what=f"a tone confirms {code}",
+        )
+        calls = {Party.CUSTOMER: talking.customer, Party.SOURCE: talking.anna}
+        if step != "returned":
+            calls[Party.DESTINATION] = ben
+        for party, call in calls.items():
+            tones = promised(TransferState(step), party)
+            if tones:
+                await hears(house, call, *tones)
+    await ben.ended(within=PATIENCE)
+
+
 async def test_the_hold_key_of_the_phone_gives_the_customer_music(
     house: House, talking: Talk
 ) -> None:
