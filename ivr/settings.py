@@ -122,8 +122,8 @@ class LimitSettings(_Part):
     Attributes:
         callbacks_per_number_daily: Callbacks of one number in 24 h.
         callbacks_per_minute: Callbacks created in a minute.
-        dials_at_once: Customers being dialled or talking after a dial, at once.
-        dials_per_minute: Attempts begun in a minute.
+        dials_at_once: Customers and numbers being dialled or talking after a dial, at once.
+        dials_per_minute: Dials begun in a minute.
         agi_at_once: Legs in the controller's hands at once.
     """
 

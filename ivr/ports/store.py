@@ -388,6 +388,7 @@ class Store(Protocol):
         change: ContactChange,
         *notes: Note,
         former: Transfer | None = None,
+        limits: DialLimits | None = None,
     ) -> bool:
         """Create a quick connect and its destination's contact, and change the source's.
 
@@ -397,10 +398,11 @@ class Store(Protocol):
             change: Of the source's contact.
             notes: For the source's journal.
             former: One that is joined, as the party that it becomes.
+            limits: Caps that a call to a phone number keeps, together with those of callbacks.
 
         Returns:
-            Whether the source's contact is connected, its agent on it, and no other one that is
-            not a party open.
+            Whether the source's contact is connected, its agent on it, no other one that is not a
+            party open, and no cap reached.
         """
         ...
 

@@ -81,8 +81,11 @@ async def begin_transfer(
     if run is not None:
         former = replace(run.transfer, state=advance(run.state, Event.ANOTHER_BEGAN).to)
         notes.append(moved_note(former, Event.ANOTHER_BEGAN))
-    if not await world.store.begin_transfer(transfer, contact, change, *notes, former=former):
-        raise NotNow("the contact has moved on")
+    caps = world.limits.dial
+    if not await world.store.begin_transfer(
+        transfer, contact, change, *notes, former=former, limits=caps
+    ):
+        raise NotNow("the contact has moved on, or too many calls go out already")
     await session.read_again()
     if run is not None and former is not None:
         run.transfer = former

@@ -27,11 +27,12 @@ from ivr.domain.contact import ContactState, InitiationMethod
 from ivr.domain.errors import DomainError, NotFound
 from ivr.domain.ids import AgentId, ContactId, LegId
 from ivr.domain.leg import LegOutcome, Role, outbound_leg_id
+from ivr.domain.quick_connect import QuickConnectKind
 from ivr.ports.store import DialLimits, DialRefused
 from ivr.store import callbacks as callback_rows
 from ivr.store.contacts import OPEN_STATES
 from ivr.store.rows import columns_of, records, values
-from ivr.store.schema import agents, attempts, callbacks, contacts
+from ivr.store.schema import agents, attempts, callbacks, contacts, transfers
 
 _MINUTE = timedelta(minutes=1)
 _COLUMNS = columns_of(attempts, Attempt)
@@ -92,6 +93,39 @@ _OTHERS_WITH_NUMBER = select(func.count()).where(
 )
 _OTHERS_CALLED = select(func.count()).where(customer_called(), _OTHER)
 _BEGUN_SINCE = select(func.count()).where(attempts.c.started_at > bindparam("since"))
+_TO_NUMBERS = transfers.c.kind == QuickConnectKind.NUMBER
+_NUMBERS_CALLED = (
+    select(func.count())
+    .select_from(transfers)
+    .join(contacts, contacts.c.id == transfers.c.contact_id)
+    .where(_TO_NUMBERS, contacts.c.state.in_(OPEN_STATES))
+)
+_NUMBERS_SINCE = select(func.count()).where(_TO_NUMBERS, transfers.c.began_at > bindparam("since"))
+
+
+def is_too_much(
+    connection: Connection, limits: DialLimits, *, this: ContactId, now: datetime
+) -> bool:
+    """Whether a cap forbids one more call out: of a callback, or to a quick connect's number.
+
+    Args:
+        connection: Of the transaction that is about to begin the call.
+        limits: The caps.
+        this: The contact it is for, which does not count.
+        now: Current time, UTC.
+    """
+
+    def count(query: Select[Any], **parameters: object) -> int:
+        return int(connection.scalar(query, parameters) or 0)
+
+    if limits.concurrent is not None and (
+        count(_OTHERS_CALLED, this=this) + count(_NUMBERS_CALLED) >= limits.concurrent
+    ):
+        return True
+    since = now - _MINUTE
+    return limits.per_minute is not None and (
+        count(_BEGUN_SINCE, since=since) + count(_NUMBERS_SINCE, since=since) >= limits.per_minute
+    )
 
 
 def begin(
@@ -118,13 +152,7 @@ def begin(
         raise DomainError(f"an attempt of callback {contact_id} is still open")
     if count(_OTHERS_WITH_NUMBER, this=contact_id, of_number=callback.number):
         return DialRefused.NUMBER_BUSY
-    if limits.concurrent is not None and (
-        count(_OTHERS_CALLED, this=contact_id) >= limits.concurrent
-    ):
-        return DialRefused.TOO_MANY
-    if limits.per_minute is not None and (
-        count(_BEGUN_SINCE, since=now - _MINUTE) >= limits.per_minute
-    ):
+    if is_too_much(connection, limits, this=contact_id, now=now):
         return DialRefused.TOO_MANY
     number = callback.dials + 1
     attempt = Attempt(

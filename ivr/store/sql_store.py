@@ -241,8 +241,11 @@ class SqlStore:
         change: ContactChange,
         *notes: Note,
         former: Transfer | None = None,
+        limits: DialLimits | None = None,
     ) -> bool:
-        return await self._write(transfers.begin, transfer, contact, change, notes, former=former)
+        return await self._write(
+            transfers.begin, transfer, contact, change, notes, former=former, limits=limits
+        )
 
     async def move_transfer(
         self,

@@ -11,10 +11,10 @@ from ivr.domain.agent import AgentActivity
 from ivr.domain.callback import CallbackResult
 from ivr.domain.contact import Contact, ContactState
 from ivr.domain.ids import ContactId
-from ivr.domain.quick_connect import FINAL, TransferState
+from ivr.domain.quick_connect import FINAL, QuickConnectKind, TransferState
 from ivr.domain.transfer import Transfer
-from ivr.ports.store import ContactChange, Note
-from ivr.store import callbacks, journal
+from ivr.ports.store import ContactChange, DialLimits, Note
+from ivr.store import attempts, callbacks, journal
 from ivr.store import contacts as contact_rows
 from ivr.store.rows import columns_of, record, records, values
 from ivr.store.schema import agents, contacts, transfers
@@ -62,11 +62,16 @@ def begin(
     notes: Sequence[Note],
     *,
     former: Transfer | None = None,
+    limits: DialLimits | None = None,
 ) -> bool:
     """Create a quick connect and its destination's contact, if the source can have it."""
     source = {"source": transfer.source_id}
     if not connection.scalar(_TALKS, source):
         return False
+    if limits is not None and transfer.kind is QuickConnectKind.NUMBER:
+        now = transfer.began_at
+        if attempts.is_too_much(connection, limits, this=contact.id, now=now):
+            return False
     if former is not None and not _set(connection, former, TransferState.JOINED, ended_at=None):
         return False
     if connection.execute(_WITH_CONTROLS, source).first():

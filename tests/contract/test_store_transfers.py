@@ -13,7 +13,7 @@ from ivr.domain.contact import Contact, ContactState, DisconnectReason, Initiati
 from ivr.domain.ids import AgentId, ContactId
 from ivr.domain.quick_connect import FINAL, QuickConnectId, QuickConnectKind, TransferState
 from ivr.domain.transfer import Transfer
-from ivr.ports.store import ContactChange, Enqueued, Note
+from ivr.ports.store import ContactChange, DialLimits, Enqueued, Note
 from ivr.store.sql_store import SqlStore
 from tests.builders import (
     ANNA,
@@ -99,6 +99,60 @@ async def the(store: SqlStore, contact_id: ContactId) -> Contact:
 
 async def notes_of(store: SqlStore, contact_id: ContactId) -> list[str]:
     return [entry.kind for entry in await store.journal(contact_id)]
+
+
+# --- caps ---------------------------------------------------------------------------------------
+
+
+async def a_number_is_called(
+    store: SqlStore, name: str, agent_id: AgentId, limits: DialLimits, *, at: float = 0
+) -> bool:
+    """Have an agent talk and bring in a phone number; whether the caps allow it."""
+    source = ContactId(f"source-{name}")
+    await talking(store, a_contact(source), agent_id)
+    number = a_transfer(
+        name, source, kind=QuickConnectKind.NUMBER, state=S.RINGING, began_at=NOW + seconds(at)
+    )
+    contact = a_destination(name, state=C.OFFERED, agent_attempts=1, previous_id=source)
+    change = ContactChange(source, None)
+    return await store.begin_transfer(number, contact, change, limits=limits)
+
+
+async def test_numbers_of_quick_connects_keep_the_cap_of_calls_at_once(store: SqlStore) -> None:
+    one = DialLimits(concurrent=1, per_minute=None)
+
+    assert await a_number_is_called(store, "first", ANNA, one)
+    assert not await a_number_is_called(store, "second", BEN, one)
+
+    first = await store.transfer(ContactId("first"))
+    assert first is not None
+    over = ContactChange(first.contact_id, C.ENDED)
+    assert await store.move_transfer(replace(first, state=S.RETURNED), S.RINGING, [over], now=NOW)
+    third = a_transfer("third", ContactId("source-second"), kind=QuickConnectKind.NUMBER)
+    contact = a_destination("third", state=C.OFFERED, agent_attempts=1)
+    change = ContactChange(third.source_id, None)
+    assert await store.begin_transfer(third, contact, change, limits=one)
+
+
+async def test_numbers_of_quick_connects_keep_the_cap_of_a_minute(store: SqlStore) -> None:
+    one = DialLimits(concurrent=None, per_minute=1)
+
+    assert await a_number_is_called(store, "first", ANNA, one)
+    assert not await a_number_is_called(store, "second", BEN, one, at=59)
+    late = a_transfer(
+        "late", ContactId("source-second"), kind=QuickConnectKind.NUMBER, began_at=NOW + seconds(60)
+    )
+    contact = a_destination("late", state=C.OFFERED, agent_attempts=1)
+    change = ContactChange(late.source_id, None)
+    assert await store.begin_transfer(late, contact, change, limits=one)
+
+
+async def test_agents_are_no_calls_out(store: SqlStore) -> None:
+    await talking(store, a_contact())
+    nobody = DialLimits(concurrent=0, per_minute=0)
+    change = ContactChange(CALL, None)
+
+    assert await store.begin_transfer(a_transfer(), a_destination(), change, limits=nobody)
 
 
 # --- begin --------------------------------------------------------------------------------------
