@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
 from ivr.domain.quick_connect import Party, Sound, TransferState, hearing
+from tests.centre import Change
 from tests.hearing.tones import (
     AGENT,
     AGENT_WHISPER,
@@ -28,7 +29,7 @@ from tests.hearing.tones import (
 )
 from tests.phones import Ignore, Phone
 from tests.phones.call import PhoneCall
-from tests.tone_site import Step, document
+from tests.tone_site import Step, document, tone_house
 
 SPEAKS: Final = {Party.CUSTOMER: CUSTOMER, Party.SOURCE: AGENT, Party.DESTINATION: SECOND_AGENT}
 _PLAYS: Final = {
@@ -79,6 +80,39 @@ def agent_hold_flow() -> str:
     return json.dumps(
         {"Version": "2019-10-30", "StartAction": "Loop", "Metadata": {}, "Actions": [loop]}
     )
+
+
+def quick_connect_house(change: Change | None = None, **more: Any) -> dict[str, Any]:
+    """Arguments of a :class:`~tests.house.House` whose quick connects and holds are heard in tones.
+
+    Args:
+        change: Changes ``site.yaml`` further.
+        more: Further arguments of ``tone_house``.
+    """
+
+    def changed(data: dict[str, Any]) -> None:
+        data["flows"] += [
+            {"name": "To an agent", "kind": "AGENT_TRANSFER"},
+            {"name": "To a queue", "kind": "QUEUE_TRANSFER"},
+            {"name": "Default agent hold", "kind": "AGENT_HOLD"},
+        ]
+        flow_of = {"Ben": "To an agent", "Password reset": "To a queue"}
+        for quick_connect in data["quick_connects"]:
+            if quick_connect["name"] in flow_of:
+                quick_connect["flow"] = flow_of[quick_connect["name"]]
+        if change is not None:
+            change(data)
+
+    return tone_house(changed, flows=quick_connect_flows(), **more)
+
+
+def quick_connect_flows() -> dict[str, str]:
+    """Both transfer flows and the agent hold flow, by file name."""
+    return {
+        "to-an-agent.json": transfer_flow("agent"),
+        "to-a-queue.json": transfer_flow("queue"),
+        "default-agent-hold.json": agent_hold_flow(),
+    }
 
 
 # --- what is heard ------------------------------------------------------------------------------

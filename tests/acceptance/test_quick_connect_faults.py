@@ -9,7 +9,7 @@ gone through in virtual time: ``tests/integration/service/test_quick_connect_sto
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
@@ -20,16 +20,15 @@ import pytest
 import pytest_asyncio
 import yaml
 
-from ivr.domain.quick_connect import Party, TransferState
-from tests.acceptance.test_quick_connects import OFFICE, Talk
+from ivr.domain.quick_connect import TransferState
 from tests.hearing.recogniser import heard, words
 from tests.hearing.tones import MUSIC, SECOND_AGENT
 from tests.house import BEN_HERTZ, House
 from tests.phones import Answer, Phone, Policy, Reject, Ring, tone
 from tests.phones.call import PhoneCall
-from tests.quick_connect_tones import agent_hold_flow, dies, differs, transfer_flow
+from tests.quick_connect_talk import OFFICE, Talk
+from tests.quick_connect_tones import dies, quick_connect_house
 from tests.scenes import PATIENCE, asked, hears, inbound_of, journal, record, rung, talk, waits
-from tests.tone_site import tone_house
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.asyncio(loop_scope="module")]
 
@@ -42,26 +41,9 @@ _numbers = count(70)
 
 def _site(data: dict[str, Any]) -> None:
     data["site"]["ring_agent_seconds"] = 20  # longer than a controller takes to be back
-    data["flows"] += [
-        {"name": "To an agent", "kind": "AGENT_TRANSFER"},
-        {"name": "To a queue", "kind": "QUEUE_TRANSFER"},
-        {"name": "Default agent hold", "kind": "AGENT_HOLD"},
-    ]
-    flow_of = {"Ben": "To an agent", "Password reset": "To a queue"}
-    for quick_connect in data["quick_connects"]:
-        if quick_connect["name"] in flow_of:
-            quick_connect["flow"] = flow_of[quick_connect["name"]]
 
 
-HOUSE = tone_house(
-    _site,
-    flows={
-        "to-an-agent.json": transfer_flow("agent"),
-        "to-a-queue.json": transfer_flow("queue"),
-        "default-agent-hold.json": agent_hold_flow(),
-    },
-    environment={"IVR_PBX__RTP_TIMEOUT_SECONDS": "3"},
-)
+HOUSE = quick_connect_house(_site, environment={"IVR_PBX__RTP_TIMEOUT_SECONDS": "3"})
 
 
 # --- phones that may die ------------------------------------------------------------------------
@@ -124,21 +106,6 @@ def office(telephone: Phone) -> Phone:
     return telephone
 
 
-async def all_hear(talking: Talk, state: TransferState, destination: PhoneCall | None) -> None:
-    """Wait until the quick connect is in a state, and everybody hears what it promises."""
-    calls: Mapping[Party, PhoneCall | None] = {
-        Party.CUSTOMER: talking.customer,
-        Party.SOURCE: talking.anna if state is not S.HANDED_OVER else None,
-        Party.DESTINATION: destination,
-    }
-    await talking.comes_to(state.value)
-    await talking.house.until(
-        lambda: differs(state, calls) is None,
-        within=PATIENCE,
-        what=f"all hear what {state.value} promises",
-    )
-
-
 # --- the controller is killed while the destination rings ---------------------------------------
 
 VERBS: Final = (
@@ -176,12 +143,12 @@ async def test_b15_an_agent_who_rings_when_the_controller_is_killed_is_rung_once
 
     await killed_and_back(talking, lambda: None, S.RINGING)
     ringing.answer()
-    await all_hear(talking, S.CONSULTING, ringing)
+    await talking.all_hear(S.CONSULTING, ringing)
     for verb, state in VERBS:
         await talking.use(verb)
-        await all_hear(talking, state, ringing)
+        await talking.all_hear(state, ringing)
     await talking.use("leave")
-    await all_hear(talking, S.HANDED_OVER, ringing)
+    await talking.all_hear(S.HANDED_OVER, ringing)
 
     assert len(talking.ben_phone.invites) == 1
 
@@ -195,9 +162,9 @@ async def test_an_agent_who_answers_while_there_is_no_controller_is_brought_in(
     await talking.comes_to("ringing")
 
     await killed_and_back(talking, ringing.answer, S.CONSULTING)
-    await all_hear(talking, S.CONSULTING, ringing)
+    await talking.all_hear(S.CONSULTING, ringing)
     await talking.use("drop")
-    await all_hear(talking, S.RETURNED, None)
+    await talking.all_hear(S.RETURNED, None)
 
     assert len(talking.ben_phone.invites) == 1
 
@@ -214,12 +181,12 @@ async def test_b15_a_number_that_rings_when_the_controller_is_killed_is_dialled_
     else:
         await killed_and_back(talking, lambda: None, S.RINGING)
         ringing.answer()
-    await all_hear(talking, S.CONSULTING, ringing)
+    await talking.all_hear(S.CONSULTING, ringing)
     for verb, state in VERBS:
         await talking.use(verb)
-        await all_hear(talking, state, ringing)
+        await talking.all_hear(state, ringing)
     await talking.use("leave")
-    await all_hear(talking, S.HANDED_OVER, ringing)
+    await talking.all_hear(S.HANDED_OVER, ringing)
 
     assert len(office.invites) == 1
 
@@ -234,7 +201,7 @@ async def test_a_number_can_be_cancelled_after_the_controller_was_killed(
     await talking.use("cancel")
 
     await ringing.ended(PATIENCE)
-    await all_hear(talking, S.RETURNED, None)
+    await talking.all_hear(S.RETURNED, None)
     assert len(office.invites) == 1
 
 
@@ -247,13 +214,13 @@ async def test_a_destination_on_its_way_to_hold_talks_when_the_source_leaves(
     await talking.start("Office")
     ringing = await office.ringing(PATIENCE)
     ringing.answer()
-    await all_hear(talking, S.CONSULTING, ringing)
+    await talking.all_hear(S.CONSULTING, ringing)
     await talking.use("join")
-    await all_hear(talking, S.JOINED, ringing)
+    await talking.all_hear(S.JOINED, ringing)
 
     await asyncio.gather(talking.use("hold-destination"), talking.use("leave"))
 
-    await all_hear(talking, S.HANDED_OVER, ringing)
+    await talking.all_hear(S.HANDED_OVER, ringing)
 
 
 # --- E7: phones die without a word --------------------------------------------------------------
@@ -300,7 +267,7 @@ async def test_e7_a_destination_that_dies_in_consultation_gives_the_customer_bac
     await talking.consults()
 
     dies(talking.ben_phone)
-    await all_hear(talking, S.RETURNED, None)
+    await talking.all_hear(S.RETURNED, None)
 
     await house.agent_is("ben", "idle", within=PATIENCE)
 
@@ -319,7 +286,7 @@ async def test_e7_a_number_that_fails_brings_the_customer_back(
     office.will(answer)
 
     await talking.start("Office")
-    await all_hear(talking, S.RETURNED, None)
+    await talking.all_hear(S.RETURNED, None)
 
     (failure,) = await journal(house, talking.contact, "transfer_failed")
     assert failure["reason"] == reason
@@ -358,13 +325,13 @@ async def test_e9_whoever_is_on_hold_for_too_long_comes_back(house: House, talki
         began = monotonic()
         ben = await talking.consults()
         await hears(house, talking.customer, MUSIC)
-        await all_hear(talking, S.JOINED, ben)
+        await talking.all_hear(S.JOINED, ben)
         assert monotonic() - began >= HOLD_LIMIT
 
         began = monotonic()
         await talking.use("hold-destination")
-        await all_hear(talking, S.DESTINATION_HELD, ben)
-        await all_hear(talking, S.JOINED, ben)
+        await talking.all_hear(S.DESTINATION_HELD, ben)
+        await talking.all_hear(S.JOINED, ben)
         assert monotonic() - began >= HOLD_LIMIT
 
 
@@ -397,7 +364,7 @@ async def test_e3_e7_the_default_flows_say_what_happens_and_whom_it_is_about(
 
         began = monotonic()
         await talking.start("Password reset")
-        await all_hear(talking, S.RETURNED, None)
+        await talking.all_hear(S.RETURNED, None)
         await said(source, "You could not be transferred to the queue", since=began)
         began = monotonic()
         await talking.start("Ben")

@@ -37,7 +37,7 @@ from tests.house import House
 from tests.phones import Answer, CallState, Phone, Ring, tone
 from tests.phones.call import PhoneCall
 from tests.phones.sound import to_ulaw
-from tests.quick_connect_tones import agent_hold_flow, dies, differs, transfer_flow
+from tests.quick_connect_tones import dies, differs, quick_connect_flows
 from tests.scenes import PATIENCE
 from tests.tone_site import add_number, quick_wait, recordings, tone_house
 
@@ -117,9 +117,7 @@ HOUSE = tone_house(
         "customer-whisper.ulaw": _brief(CUSTOMER_WHISPER),
     },
     flows={
-        "to-an-agent.json": transfer_flow("agent"),
-        "to-a-queue.json": transfer_flow("queue"),
-        "default-agent-hold.json": agent_hold_flow(),
+        **quick_connect_flows(),
         **{f"line-{trio}.json": quick_wait(f"Source {trio}") for trio in range(TRIOS)},
     },
     environment={"IVR_PBX__RTP_TIMEOUT_SECONDS": "4", "IVR_LIMITS__DIALS_PER_MINUTE": "1000"},

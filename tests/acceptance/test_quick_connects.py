@@ -8,11 +8,7 @@ without a hold (E10). Rows, agents' states and what is refused are proved in vir
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
-from functools import partial
-from itertools import count
 from random import Random
 from time import monotonic
 from typing import Any
@@ -20,7 +16,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from ivr.domain.quick_connect import Party, TransferState, hearing
+from ivr.domain.quick_connect import TransferState
 from tests.hearing.tones import (
     AGENT,
     AGENT_WHISPER,
@@ -38,153 +34,18 @@ from tests.hearing.tones import (
 from tests.house import BEN_HERTZ, House
 from tests.phones import Answer, Phone, Reject, Ring, tone
 from tests.phones.call import PhoneCall
-from tests.scenes import PATIENCE, asked, hears, inbound_of, record, rung, talk, waits
-from tests.tone_site import Step, document, tone_house
+from tests.quick_connect_talk import OFFICE, Talk, a_talk, longest_silence
+from tests.quick_connect_tones import quick_connect_house
+from tests.scenes import PATIENCE, asked, hears, inbound_of, record, rung, waits
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.asyncio(loop_scope="module")]
 
-OFFICE = "+12025550165"
-_numbers = count(40)
-
-
-def _site(data: dict[str, Any]) -> None:
-    data["flows"] += [
-        {"name": "To an agent", "kind": "AGENT_TRANSFER"},
-        {"name": "To a queue", "kind": "QUEUE_TRANSFER"},
-        {"name": "Default agent hold", "kind": "AGENT_HOLD"},
-    ]
-    for quick_connect in data["quick_connects"]:
-        if quick_connect["name"] == "Ben":
-            quick_connect["flow"] = "To an agent"
-        if quick_connect["name"] == "Password reset":
-            quick_connect["flow"] = "To a queue"
-
-
-def _transfer(last: str) -> str:
-    steps: list[Step] = [
-        ("Say it", "MessageParticipant", {"PromptId": "prompt"}, "Agent", "Agent"),
-        (
-            "Agent",
-            "UpdateContactEventHooks",
-            {"EventHooks": {"AgentWhisper": "Agent whisper"}},
-            "Source",
-            "Source",
-        ),
-        (
-            "Source",
-            "UpdateContactEventHooks",
-            {"EventHooks": {"CustomerWhisper": "Customer whisper"}},
-            "Go",
-            "Go",
-        ),
-        ("Go", last, {}, None, None),
-    ]
-    flow = json.loads(document(steps))
-    if last == "TransferContactToQueue":
-        flow["Actions"].append(
-            {
-                "Identifier": "Hang up",
-                "Type": "DisconnectParticipant",
-                "Parameters": {},
-                "Transitions": {},
-            }
-        )
-        flow["Actions"][3]["Transitions"] = {
-            "NextAction": "Hang up",
-            "Errors": [
-                {"NextAction": "Hang up", "ErrorType": "QueueAtCapacity"},
-                {"NextAction": "Hang up", "ErrorType": "NoMatchingError"},
-            ],
-            "Conditions": [],
-        }
-    return json.dumps(flow)
-
-
-def _agent_hold() -> str:
-    return json.dumps(
-        {
-            "Version": "2019-10-30",
-            "StartAction": "Loop",
-            "Metadata": {},
-            "Actions": [
-                {
-                    "Identifier": "Loop",
-                    "Type": "MessageParticipantIteratively",
-                    "Parameters": {"Messages": [{"PromptId": "greeting"}]},
-                    "Transitions": {"NextAction": "Loop", "Errors": [], "Conditions": []},
-                }
-            ],
-        }
-    )
-
-
-HOUSE = tone_house(
-    _site,
-    flows={
-        "to-an-agent.json": _transfer("TransferContactToAgent"),
-        "to-a-queue.json": _transfer("TransferContactToQueue"),
-        "default-agent-hold.json": _agent_hold(),
-    },
-)
-
-
-@dataclass
-class Talk:
-    """Anna and a customer talk; Ben is available."""
-
-    house: House
-    contact: str
-    customer: PhoneCall
-    anna: PhoneCall
-    ben_phone: Phone
-
-    async def start(self, quick_connect: str, *, hold: bool = True) -> Any:
-        body = {"quick_connect": quick_connect, "hold": hold}
-        return await self.house.post(f"/contacts/{self.contact}/transfer", body)
-
-    async def use(self, verb: str) -> Any:
-        return await self.house.post(f"/contacts/{self.contact}/transfer/{verb}")
-
-    async def view(self) -> Any:
-        return await self.house.get(f"/contacts/{self.contact}/transfer")
-
-    async def comes_to(self, step: str) -> None:
-        async def there() -> bool:
-            return bool((await self.view())["step"] == step)
-
-        await self.house.until(there, within=PATIENCE, what=f"the quick connect is {step}")
-
-    async def consults(self) -> PhoneCall:
-        """Bring Ben in; returns when he and Anna hear each other."""
-        self.ben_phone.will(Answer(after=0.2))
-        await self.start("Ben")
-        ben = await rung(self.ben_phone)
-        await self.hear_each_other(self.anna, ben)
-        return ben
-
-    async def hear_each_other(self, *calls: PhoneCall) -> None:
-        """Wait until each of these hears all the others, and nobody else."""
-        tones = [self.tone_of(call) for call in calls]
-        for call in calls:
-            others = [tone for tone in tones if tone != self.tone_of(call)]
-            await hears(self.house, call, *others)
-
-    def tone_of(self, call: PhoneCall) -> str:
-        if call is self.customer:
-            return CUSTOMER
-        return AGENT if call is self.anna else SECOND_AGENT
+HOUSE = quick_connect_house()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def talking(house: House, anna: Phone, ben: Phone) -> AsyncIterator[Talk]:
-    caller = house.stranger(f"+120255501{next(_numbers):02}")
-    anna.will(Answer(after=0.1))
-    customer = await waits(house, caller)
-    await house.status("anna")
-    agent = await rung(anna)
-    await talk(house, agent, customer)
-    await house.status("ben")
-    yield Talk(house, await inbound_of(house, caller), customer, agent, ben)
+    yield await a_talk(house, anna, ben)
     house.hang_up_all()
 
 
@@ -227,7 +88,7 @@ async def test_e3_every_step_of_an_agent_quick_connect(house: House, talking: Ta
 async def test_e3_without_flows_of_its_own_the_default_whispers_are_heard(
     house: House, anna: Phone, ben: Phone
 ) -> None:
-    caller = house.stranger(f"+120255501{next(_numbers):02}")
+    caller = house.stranger("+12025550139")
     customer = await waits(house, caller)
     await house.status("ben")
     serving = await rung(ben)
@@ -457,13 +318,7 @@ async def test_every_code_of_a_consultation_does_what_its_verb_does(
             within=PATIENCE,
             what=f"a tone confirms {code}",
         )
-        calls = {Party.CUSTOMER: talking.customer, Party.SOURCE: talking.anna}
-        if step != "returned":
-            calls[Party.DESTINATION] = ben
-        for party, call in calls.items():
-            tones = promised(TransferState(step), party)
-            if tones:
-                await hears(house, call, *tones)
+        await talking.all_hear(TransferState(step), None if step == "returned" else ben)
     await ben.ended(within=PATIENCE)
 
 
@@ -555,47 +410,17 @@ async def test_merging_while_it_rings_is_a_cold_transfer(
     await talking.hear_each_other(talking.customer, ringing)
 
 
-HELD = {Party.CUSTOMER: MUSIC, Party.SOURCE: MUSIC, Party.DESTINATION: PROMPT}
-SPEAKS = {Party.CUSTOMER: CUSTOMER, Party.SOURCE: AGENT, Party.DESTINATION: SECOND_AGENT}
-EVERY_SOUND = {*SPEAKS.values(), *HELD.values(), AGENT_WHISPER, CUSTOMER_WHISPER}
-
-
-def promised(state: TransferState, party: Party) -> set[str]:
-    """The tones that a party hears in a settled state."""
-    hears = hearing(state)[party]
-    return {SPEAKS[each] if isinstance(each, Party) else HELD[party] for each in hears}
-
-
 async def test_everybody_hears_what_the_state_promises_whatever_is_asked(
     house: House, talking: Talk
 ) -> None:
     ben = await talking.consults()
-    calls = {
-        Party.CUSTOMER: talking.customer,
-        Party.SOURCE: talking.anna,
-        Party.DESTINATION: ben,
-    }
     chooses = Random(20261121)
-
-    def as_promised(state: TransferState) -> bool:
-        for party, call in calls.items():
-            heard, wanted = listen(call.heard.latest(0.5)), promised(state, party)
-            others = EVERY_SOUND - wanted
-            if wanted and heard.ms(*wanted) < 300:
-                return False
-            if any(heard.ms(tone) > 40 for tone in others):
-                return False
-        return True
 
     for _ in range(24):
         seen = await talking.view()
         verb = chooses.choice([v for v in seen["verbs"] if v not in ("drop", "cancel", "leave")])
         state = TransferState((await talking.use(verb))["step"])
-        await house.until(
-            partial(as_promised, state),
-            within=PATIENCE,
-            what=f"after {verb} everybody hears what {state.value} promises",
-        )
+        await talking.all_hear(state, ben)
 
 
 # --- how a change sounds ------------------------------------------------------------------------
@@ -625,11 +450,6 @@ async def test_e6_nobody_who_stays_hears_a_gap(
 async def a_moment_passes(house: House, since: float) -> None:
     """Wait until more than half a second of sound has come in."""
     await house.until(lambda: monotonic() > since + 0.7, what="a moment passes")
-
-
-def longest_silence(call: PhoneCall, begun: float, ended: float) -> int:
-    """The longest silence that a party heard in between, in milliseconds."""
-    return listen(call.heard.between(begun, ended)).longest_ms(SILENCE)
 
 
 # --- a controller that dies ---------------------------------------------------------------------

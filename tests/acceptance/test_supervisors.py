@@ -13,8 +13,6 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.acceptance.test_quick_connects import HOUSE as QUICK_CONNECTS
-from tests.acceptance.test_quick_connects import Talk, longest_silence, talking
 from tests.hearing.tones import (
     AGENT,
     AGENT_WHISPER,
@@ -27,6 +25,8 @@ from tests.hearing.tones import (
 from tests.house import House
 from tests.phones import Answer, Phone, tone
 from tests.phones.call import PhoneCall
+from tests.quick_connect_talk import Talk, a_talk, longest_silence
+from tests.quick_connect_tones import quick_connect_house
 from tests.scenes import PATIENCE, asked, hears, record, rung
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.asyncio(loop_scope="module")]
@@ -34,11 +34,8 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.asyncio(loop_scope="module")]
 SUE = AGENT_WHISPER
 """The tone that Sue says: nobody is whispered to by a flow while she is there."""
 
-__all__ = ["talking"]
-
 
 def _with_sue(data: dict[str, Any]) -> None:
-    QUICK_CONNECTS["change"](data)
     data["agents"].append(
         {
             "name": "Sue",
@@ -49,7 +46,7 @@ def _with_sue(data: dict[str, Any]) -> None:
     )
 
 
-HOUSE = {**QUICK_CONNECTS, "change": _with_sue}
+HOUSE = quick_connect_house(_with_sue)
 
 
 class Watch:
@@ -76,7 +73,8 @@ class Watch:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def watch(house: House, talking: Talk) -> AsyncIterator[Watch]:
+async def watch(house: House, anna: Phone, ben: Phone) -> AsyncIterator[Watch]:
+    talking = await a_talk(house, anna, ben)
     phone = await house.agent_phone("sue", says=tone(HERTZ[SUE]))
     phone.will(Answer(after=0.1))
     yield Watch(talking, phone)
