@@ -21,6 +21,7 @@ from ivr.ports.telephony import (
     LegEnded,
     LegEvent,
     LegHeld,
+    LegJoined,
     LegMerged,
     LegStranded,
     LiveLeg,
@@ -43,6 +44,7 @@ class PhoneLines:
 
     def __init__(self, session: ContactSession) -> None:
         self.spare: Line | None = None
+        self._leaves_room = False
         self._s = session
 
     def take_up(self) -> None:
@@ -73,6 +75,11 @@ class PhoneLines:
         if spare is None or agent is None:
             return False
         match event:
+            case LegJoined(leg_id, _) if leg_id == agent.leg_id and self._leaves_room:
+                # Asterisk 22 makes a second conference of the same name for whoever comes while
+                # the last one goes: the line that is left goes when the other has come.
+                self._leaves_room = False
+                await spare.send(self._s.world.switch, HOLD)
             case LegMerged(leg_id, other) if {leg_id, other} == {spare.leg_id, agent.leg_id}:
                 if self._s.transfer is not None:
                     await self._s.transfer.leave()
@@ -155,11 +162,12 @@ class PhoneLines:
         await s.world.store.change_contact(s.id, {"adopted_leg": adopted}, note, now=s.now())
         s.contact = replace(s.contact, adopted_leg=adopted)
         self.spare, s.agent = s.agent, spare
-        if self.spare is not None:
-            await self.spare.send(s.world.switch, HOLD)
         if s.transfer is not None:
             place = s.transfer.sounds.place_of(Party.SOURCE)
         else:
             place = room(s.contact.talks_in)
         if place.kind is PlaceKind.ROOM and s.contact.state is ContactState.CONNECTED:
+            self._leaves_room = self.spare is not None
             await spare.send(s.world.switch, place)
+        elif self.spare is not None:
+            await self.spare.send(s.world.switch, HOLD)
