@@ -87,8 +87,9 @@ def quick_connect_house(change: Change | None = None, **more: Any) -> dict[str, 
 
     Args:
         change: Changes ``site.yaml`` further.
-        more: Further arguments of ``tone_house``.
+        more: Further arguments of ``tone_house``; ``flows`` are added to those of quick connects.
     """
+    flows = {**quick_connect_flows(), **more.pop("flows", {})}
 
     def changed(data: dict[str, Any]) -> None:
         data["flows"] += [
@@ -103,7 +104,7 @@ def quick_connect_house(change: Change | None = None, **more: Any) -> dict[str, 
         if change is not None:
             change(data)
 
-    return tone_house(changed, flows=quick_connect_flows(), **more)
+    return tone_house(changed, flows=flows, **more)
 
 
 def quick_connect_flows() -> dict[str, str]:

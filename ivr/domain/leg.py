@@ -13,6 +13,7 @@ class Role(Enum):
     CUSTOMER = "customer"
     AGENT = "agent"
     SUPERVISOR = "supervisor"
+    FLOW = "flow"  # a transfer flow that takes part in a talk
 
 
 class LegOutcome(Enum):

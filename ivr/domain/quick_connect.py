@@ -55,9 +55,10 @@ class QuickConnect:
 class TransferState(Enum):
     """Where a quick connect stands; the comment says who hears what."""
 
-    # The customer is on hold, the destination is not there yet.
-    AGENT_FLOW = "agent_flow"  # source hears the agent transfer flow; customer: hold
-    QUEUE_FLOW = "queue_flow"  # source hears the queue transfer flow; customer: hold
+    # The destination is not there yet; the customer is on hold, unless the flow says otherwise.
+    SOURCE_FLOW = "source_flow"  # source hears the transfer flow; customer: hold
+    CUSTOMER_FLOW = "customer_flow"  # customer hears the transfer flow; source: hold
+    JOINT_FLOW = "joint_flow"  # source and customer hear each other and the transfer flow
     IN_QUEUE = "in_queue"  # source hears the queue flow; customer: hold; an agent's phone may ring
     RINGING = "ringing"  # source hears ringing; customer: hold; the destination's phone rings
     AGENT_WHISPER = "agent_whisper"  # destination hears a whisper; source: ringing; customer: hold
@@ -97,7 +98,10 @@ class Event(Enum):
 
     TRANSFERRED_TO_AGENT = auto()  # the transfer flow has come to its agent
     TRANSFERRED_TO_QUEUE = auto()  # the transfer flow has come to its queue
-    FLOW_ENDED = auto()  # what the source hears disconnects
+    FLOW_TURNED_TO_SOURCE = auto()  # the transfer flow goes on with the source alone
+    FLOW_TURNED_TO_CUSTOMER = auto()  # with the customer alone
+    FLOW_TURNED_TO_BOTH = auto()
+    FLOW_ENDED = auto()  # the transfer flow, or what the source hears, disconnects
     QUEUE_FULL = auto()  # or closed to new contacts
     OFFER_WON = auto()  # routing reserved an agent of the queue
     AGENT_ANSWERED = auto()
@@ -133,6 +137,7 @@ class Command(Enum):
 
     CUSTOMER_TO_HOLD = auto()  # customer hold flow
     CUSTOMER_TO_TALK = auto()
+    CUSTOMER_TO_TRANSFER_FLOW = auto()
     CUSTOMER_TO_QUEUE = auto()  # the source's, or the one handed over to; at its original place
     PLAY_WHISPER_TO_CUSTOMER = auto()
     HANG_UP_CUSTOMER = auto()
@@ -140,10 +145,13 @@ class Command(Enum):
     SOURCE_TO_QUEUE_FLOW = auto()  # customer queue flow of the destination's queue
     SOURCE_TO_RINGBACK = auto()
     SOURCE_TO_TALK = auto()
+    SOURCE_TO_HOLD = auto()  # agent hold flow
     PLAY_WHISPER_TO_SOURCE = auto()
     TELL_SOURCE = auto()  # say why the customer is not there, then hang up the source's leg
     HANG_UP_SOURCE = auto()
     SOURCE_WRAPS_UP = auto()  # after-contact work
+    FLOW_TO_TALK = auto()  # the transfer flow gets a leg of its own in the room
+    FLOW_LEAVES = auto()  # and loses it
     ENTER_QUEUE = auto()  # with the contact's age; routing then offers it
     RING_DESTINATION = auto()  # offer it to the agent
     DIAL_DESTINATION = auto()  # with the caller ID of the contact's queue
@@ -186,8 +194,8 @@ _DROP_ALL = (C.HANG_UP_CUSTOMER, *_DROP_DESTINATION, *_DROP_SOURCE)
 _ALL_TO_TALK = (C.SOURCE_TO_TALK, C.CUSTOMER_TO_TALK, C.DESTINATION_TO_TALK)
 
 START: Final[Mapping[tuple[QuickConnectKind, bool], Row]] = {
-    (K.AGENT, True): Row(S.AGENT_FLOW, (C.CUSTOMER_TO_HOLD, C.SOURCE_TO_TRANSFER_FLOW)),
-    (K.QUEUE, True): Row(S.QUEUE_FLOW, (C.CUSTOMER_TO_HOLD, C.SOURCE_TO_TRANSFER_FLOW)),
+    (K.AGENT, True): Row(S.SOURCE_FLOW, (C.CUSTOMER_TO_HOLD, C.SOURCE_TO_TRANSFER_FLOW)),
+    (K.QUEUE, True): Row(S.SOURCE_FLOW, (C.CUSTOMER_TO_HOLD, C.SOURCE_TO_TRANSFER_FLOW)),
     (K.NUMBER, True): Row(
         S.RINGING, (C.CUSTOMER_TO_HOLD, C.SOURCE_TO_RINGBACK, C.DIAL_DESTINATION)
     ),
@@ -198,35 +206,70 @@ START: Final[Mapping[tuple[QuickConnectKind, bool], Row]] = {
 """How each kind begins, with the customer put on hold or not; without, no flow can be heard."""
 
 TRANSITIONS: Final[Mapping[tuple[S, Event], Row]] = {
-    (S.AGENT_FLOW, E.TRANSFERRED_TO_AGENT): Row(
+    (S.SOURCE_FLOW, E.TRANSFERRED_TO_AGENT): Row(
         S.RINGING, (C.SOURCE_TO_RINGBACK, C.RING_DESTINATION)
     ),
-    (S.AGENT_FLOW, E.TRANSFERRED_TO_QUEUE): Row(
+    (S.SOURCE_FLOW, E.TRANSFERRED_TO_QUEUE): Row(
         S.IN_QUEUE, (C.SOURCE_TO_QUEUE_FLOW, C.ENTER_QUEUE)
     ),
-    (S.AGENT_FLOW, E.FLOW_ENDED): Row(S.RETURNED, _FAIL_BACK),
-    (S.AGENT_FLOW, E.QUEUE_FULL): Row(S.RETURNED, _FAIL_BACK),
-    (S.AGENT_FLOW, E.DROP_ASKED): Row(S.RETURNED, _BACK),
-    (S.AGENT_FLOW, E.LEAVE_ASKED): Row(S.COLD_RINGING, (C.RING_DESTINATION, *_LEAVES)),
-    (S.AGENT_FLOW, E.CUSTOMER_HOLD_EXPIRED): Row(S.RETURNED, _BACK),
-    (S.AGENT_FLOW, E.CUSTOMER_HUNG_UP): Row(S.ENDED, _SEND_SOURCE_AWAY),
-    (S.AGENT_FLOW, E.SOURCE_LOST): Row(S.QUEUED, (C.CUSTOMER_TO_QUEUE, C.SOURCE_WRAPS_UP)),
-    (S.AGENT_FLOW, E.STOPPED): Row(S.ENDED, (C.HANG_UP_CUSTOMER, *_DROP_SOURCE)),
+    (S.SOURCE_FLOW, E.FLOW_TURNED_TO_CUSTOMER): Row(
+        S.CUSTOMER_FLOW, (C.SOURCE_TO_HOLD, C.CUSTOMER_TO_TRANSFER_FLOW)
+    ),
+    (S.SOURCE_FLOW, E.FLOW_TURNED_TO_BOTH): Row(S.JOINT_FLOW, (*_BACK, C.FLOW_TO_TALK)),
+    (S.SOURCE_FLOW, E.FLOW_ENDED): Row(S.RETURNED, _FAIL_BACK),
+    (S.SOURCE_FLOW, E.QUEUE_FULL): Row(S.RETURNED, _FAIL_BACK),
+    (S.SOURCE_FLOW, E.DROP_ASKED): Row(S.RETURNED, _BACK),
+    (S.SOURCE_FLOW, E.LEAVE_ASKED): Row(S.COLD_RINGING, (C.RING_DESTINATION, *_LEAVES)),
+    (S.SOURCE_FLOW, E.CUSTOMER_HOLD_EXPIRED): Row(S.RETURNED, _BACK),
+    (S.SOURCE_FLOW, E.CUSTOMER_HUNG_UP): Row(S.ENDED, _SEND_SOURCE_AWAY),
+    (S.SOURCE_FLOW, E.SOURCE_LOST): Row(S.QUEUED, (C.CUSTOMER_TO_QUEUE, C.SOURCE_WRAPS_UP)),
+    (S.SOURCE_FLOW, E.STOPPED): Row(S.ENDED, (C.HANG_UP_CUSTOMER, *_DROP_SOURCE)),
     #
-    (S.QUEUE_FLOW, E.TRANSFERRED_TO_AGENT): Row(
-        S.RINGING, (C.SOURCE_TO_RINGBACK, C.RING_DESTINATION)
+    (S.CUSTOMER_FLOW, E.TRANSFERRED_TO_AGENT): Row(
+        S.RINGING, (C.CUSTOMER_TO_HOLD, C.SOURCE_TO_RINGBACK, C.RING_DESTINATION)
     ),
-    (S.QUEUE_FLOW, E.TRANSFERRED_TO_QUEUE): Row(
-        S.IN_QUEUE, (C.SOURCE_TO_QUEUE_FLOW, C.ENTER_QUEUE)
+    (S.CUSTOMER_FLOW, E.TRANSFERRED_TO_QUEUE): Row(
+        S.IN_QUEUE, (C.CUSTOMER_TO_HOLD, C.SOURCE_TO_QUEUE_FLOW, C.ENTER_QUEUE)
     ),
-    (S.QUEUE_FLOW, E.FLOW_ENDED): Row(S.RETURNED, _FAIL_BACK),
-    (S.QUEUE_FLOW, E.QUEUE_FULL): Row(S.RETURNED, _FAIL_BACK),
-    (S.QUEUE_FLOW, E.DROP_ASKED): Row(S.RETURNED, _BACK),
-    (S.QUEUE_FLOW, E.LEAVE_ASKED): Row(S.QUEUED, (C.HAND_OVER, C.CUSTOMER_TO_QUEUE, *_DROP_SOURCE)),
-    (S.QUEUE_FLOW, E.CUSTOMER_HOLD_EXPIRED): Row(S.RETURNED, _BACK),
-    (S.QUEUE_FLOW, E.CUSTOMER_HUNG_UP): Row(S.ENDED, _SEND_SOURCE_AWAY),
-    (S.QUEUE_FLOW, E.SOURCE_LOST): Row(S.QUEUED, (C.CUSTOMER_TO_QUEUE, C.SOURCE_WRAPS_UP)),
-    (S.QUEUE_FLOW, E.STOPPED): Row(S.ENDED, (C.HANG_UP_CUSTOMER, *_DROP_SOURCE)),
+    (S.CUSTOMER_FLOW, E.FLOW_TURNED_TO_SOURCE): Row(
+        S.SOURCE_FLOW, (C.CUSTOMER_TO_HOLD, C.SOURCE_TO_TRANSFER_FLOW)
+    ),
+    (S.CUSTOMER_FLOW, E.FLOW_TURNED_TO_BOTH): Row(S.JOINT_FLOW, (*_BACK, C.FLOW_TO_TALK)),
+    (S.CUSTOMER_FLOW, E.FLOW_ENDED): Row(S.RETURNED, _FAIL_BACK),
+    (S.CUSTOMER_FLOW, E.QUEUE_FULL): Row(S.RETURNED, _FAIL_BACK),
+    (S.CUSTOMER_FLOW, E.DROP_ASKED): Row(S.RETURNED, _BACK),
+    (S.CUSTOMER_FLOW, E.LEAVE_ASKED): Row(
+        S.COLD_RINGING, (C.CUSTOMER_TO_HOLD, C.RING_DESTINATION, *_LEAVES)
+    ),
+    (S.CUSTOMER_FLOW, E.CUSTOMER_HUNG_UP): Row(S.ENDED, _SEND_SOURCE_AWAY),
+    (S.CUSTOMER_FLOW, E.SOURCE_LOST): Row(S.QUEUED, (C.CUSTOMER_TO_QUEUE, C.SOURCE_WRAPS_UP)),
+    (S.CUSTOMER_FLOW, E.STOPPED): Row(S.ENDED, (C.HANG_UP_CUSTOMER, *_DROP_SOURCE)),
+    #
+    (S.JOINT_FLOW, E.TRANSFERRED_TO_AGENT): Row(
+        S.ADDING_RINGING, (C.FLOW_LEAVES, C.RING_DESTINATION)
+    ),
+    (S.JOINT_FLOW, E.TRANSFERRED_TO_QUEUE): Row(
+        S.ADDING_IN_QUEUE, (C.FLOW_LEAVES, C.ENTER_QUEUE)
+    ),
+    (S.JOINT_FLOW, E.FLOW_TURNED_TO_SOURCE): Row(
+        S.SOURCE_FLOW, (C.FLOW_LEAVES, C.CUSTOMER_TO_HOLD, C.SOURCE_TO_TRANSFER_FLOW)
+    ),
+    (S.JOINT_FLOW, E.FLOW_TURNED_TO_CUSTOMER): Row(
+        S.CUSTOMER_FLOW, (C.FLOW_LEAVES, C.SOURCE_TO_HOLD, C.CUSTOMER_TO_TRANSFER_FLOW)
+    ),
+    (S.JOINT_FLOW, E.FLOW_ENDED): Row(S.RETURNED, (C.FLOW_LEAVES, C.REPORT_FAILURE)),
+    (S.JOINT_FLOW, E.QUEUE_FULL): Row(S.RETURNED, (C.FLOW_LEAVES, C.REPORT_FAILURE)),
+    (S.JOINT_FLOW, E.DROP_ASKED): Row(S.RETURNED, (C.FLOW_LEAVES,)),
+    (S.JOINT_FLOW, E.LEAVE_ASKED): Row(
+        S.COLD_RINGING, (C.FLOW_LEAVES, C.CUSTOMER_TO_HOLD, C.RING_DESTINATION, *_LEAVES)
+    ),
+    (S.JOINT_FLOW, E.CUSTOMER_HUNG_UP): Row(S.ENDED, (C.FLOW_LEAVES, *_DROP_SOURCE)),
+    (S.JOINT_FLOW, E.SOURCE_LOST): Row(
+        S.QUEUED, (C.FLOW_LEAVES, C.CUSTOMER_TO_QUEUE, C.SOURCE_WRAPS_UP)
+    ),
+    (S.JOINT_FLOW, E.STOPPED): Row(
+        S.ENDED, (C.HANG_UP_CUSTOMER, C.FLOW_LEAVES, *_DROP_SOURCE)
+    ),
     #
     (S.IN_QUEUE, E.OFFER_WON): Row(S.IN_QUEUE, (C.RING_DESTINATION,)),
     (S.IN_QUEUE, E.AGENT_ANSWERED): Row(
@@ -478,6 +521,9 @@ VERBS: Final = frozenset(
 )
 """What the source may ask for; a verb that makes no sense in a state changes nothing there."""
 
+FLOWS: Final = frozenset({S.SOURCE_FLOW, S.CUSTOMER_FLOW, S.JOINT_FLOW})
+"""States in which the transfer flow runs."""
+
 MET_BY_ALL: Final = frozenset({E.CUSTOMER_HUNG_UP, E.STOPPED})
 """What happens to every quick connect of a conference: first to the parties."""
 
@@ -485,9 +531,8 @@ MOST_PARTIES: Final = 6
 """Customer, source and destinations who can be in a conference."""
 
 _OPEN = tuple(state for state in S if state not in FINAL)
-_FLOWS = (S.AGENT_FLOW, S.QUEUE_FLOW)
 _QUEUES = (S.IN_QUEUE, S.ADDING_IN_QUEUE)
-_FETCHING = (*_FLOWS, *_QUEUES, S.RINGING, S.ADDING_RINGING, S.COLD_RINGING)
+_FETCHING = (*FLOWS, *_QUEUES, S.RINGING, S.ADDING_RINGING, S.COLD_RINGING)
 _WHISPERS = (S.AGENT_WHISPER, S.ADDING_WHISPER, S.COLD_WHISPER)
 _TALKS = (S.CONSULTING, S.JOINED, S.PARTY, S.ALL_HELD, S.DESTINATION_HELD, S.CUSTOMER_GONE)
 _ADDING = (S.ADDING_IN_QUEUE, S.ADDING_RINGING, S.ADDING_WHISPER)
@@ -506,6 +551,9 @@ IGNORED: Final[frozenset[tuple[S, Event]]] = frozenset(
         *((state, E.DESTINATION_HOLD_EXPIRED) for state in (*_TALKS, *_ADDING)),
         # What ran on a leg ended while it was being moved on.
         *((state, E.FLOW_ENDED) for state in _OPEN),
+        *((state, E.FLOW_TURNED_TO_SOURCE) for state in _OPEN),
+        *((state, E.FLOW_TURNED_TO_CUSTOMER) for state in _OPEN),
+        *((state, E.FLOW_TURNED_TO_BOTH) for state in _OPEN),
         *((state, E.TRANSFERRED_TO_AGENT) for state in _OPEN),
         *((state, E.TRANSFERRED_TO_QUEUE) for state in _OPEN),
         *(
@@ -528,7 +576,7 @@ IMPOSSIBLE: Final[frozenset[tuple[S, Event]]] = frozenset(
         *((state, E.AGENT_ANSWERED) for state in _OPEN),
         *((state, E.NUMBER_ANSWERED) for state in _OPEN),
         *((state, E.DESTINATION_FAILED) for state in _OPEN),
-        *((state, E.DESTINATION_HUNG_UP) for state in _FLOWS),
+        *((state, E.DESTINATION_HUNG_UP) for state in FLOWS),
         # No whisper ends before it began, and no hold of one who was never there.
         *((state, E.DESTINATION_WHISPER_ENDED) for state in _FETCHING),
         *((state, E.SOURCE_WHISPER_ENDED) for state in (*_FETCHING, *_WHISPERS)),
@@ -588,8 +636,9 @@ _D: Hears = frozenset({Party.DESTINATION})
 
 # By state: what the customer hears, the source, the destination.
 _HEARD: Final[Mapping[S, tuple[Hears, Hears, Hears]]] = {
-    S.AGENT_FLOW: (_HOLD, _FLOW, _NONE),
-    S.QUEUE_FLOW: (_HOLD, _FLOW, _NONE),
+    S.SOURCE_FLOW: (_HOLD, _FLOW, _NONE),
+    S.CUSTOMER_FLOW: (_FLOW, _HOLD, _NONE),
+    S.JOINT_FLOW: (_S | _FLOW, _C | _FLOW, _NONE),
     S.IN_QUEUE: (_HOLD, _QUEUE, _NONE),
     S.RINGING: (_HOLD, _RING, _NONE),
     S.AGENT_WHISPER: (_HOLD, _RING, _WHISPER),

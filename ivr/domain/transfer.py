@@ -11,7 +11,8 @@ from datetime import datetime
 from enum import Enum
 
 from ivr.domain.contact import ContactState
-from ivr.domain.ids import ContactId
+from ivr.domain.ids import ContactId, LegId
+from ivr.domain.leg import Role, outbound_leg_id
 from ivr.domain.quick_connect import (
     FINAL,
     Event,
@@ -36,6 +37,7 @@ class Transfer:
         source_id: The contact whose agent started it.
         kind: What it leads to; a site may change a quick connect of that name meanwhile.
         handed_over: Whether the source has left, so that the customer is the destination's.
+        flow_legs: How often the transfer flow got a leg of its own.
     """
 
     contact_id: ContactId
@@ -44,6 +46,7 @@ class Transfer:
     kind: QuickConnectKind
     state: TransferState
     handed_over: bool = False
+    flow_legs: int = 0
     began_at: datetime
     ended_at: datetime | None = None
 
@@ -56,6 +59,11 @@ class Transfer:
     def is_party(self) -> bool:
         """Whether another quick connect of its source has the controls."""
         return self.state is S.PARTY
+
+    @property
+    def flow_leg(self) -> LegId:
+        """The leg by which the transfer flow takes part in the talk."""
+        return outbound_leg_id(self.contact_id, Role.FLOW, self.flow_legs)
 
 
 class Verb(Enum):
@@ -95,8 +103,9 @@ def event_of(verb: Verb, state: TransferState) -> Event:
 
 
 _STATE_OF_CONTACT = {
-    S.AGENT_FLOW: ContactState.IN_FLOW,
-    S.QUEUE_FLOW: ContactState.IN_FLOW,
+    S.SOURCE_FLOW: ContactState.IN_FLOW,
+    S.CUSTOMER_FLOW: ContactState.IN_FLOW,
+    S.JOINT_FLOW: ContactState.IN_FLOW,
     S.AGENT_WHISPER: ContactState.AGENT_WHISPER,
     S.ADDING_WHISPER: ContactState.AGENT_WHISPER,
     S.COLD_WHISPER: ContactState.AGENT_WHISPER,
@@ -120,8 +129,9 @@ def state_of_destination(state: TransferState) -> ContactState | None:
 
 
 _DETAILS = {
-    S.AGENT_FLOW: "transferring",
-    S.QUEUE_FLOW: "transferring",
+    S.SOURCE_FLOW: "transferring",
+    S.CUSTOMER_FLOW: "transferring",
+    S.JOINT_FLOW: "transferring",
     S.IN_QUEUE: "queued",
     S.ADDING_IN_QUEUE: "queued",
     S.RINGING: "ringing",

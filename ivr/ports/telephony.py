@@ -95,6 +95,13 @@ class ToNumber:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToRoom:
+    """The talking room of a contact: whatever the leg plays is heard there, and it hears all."""
+
+    contact_id: ContactId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallOrder:
     """One outbound leg to be made.
 
@@ -108,7 +115,7 @@ class CallOrder:
     """
 
     leg_id: LegId
-    to: ToEndpoint | ToNumber
+    to: ToEndpoint | ToNumber | ToRoom
     caller_number: str | None
     caller_name: str | None
     ring: timedelta

@@ -242,7 +242,7 @@ class ContactSession:
         for run in self.transfers():
             run.close()
         ours = (self.customer, self.agent, self.dial, self.lines.spare)
-        for line in (*ours, *self._destinations()):
+        for line in (*ours, *self._brought_in()):
             if line is not None:
                 line.let_go()
         for farewell in self.farewells.values():
@@ -629,8 +629,10 @@ class ContactSession:
         """The quick connect whose destination's contact this is."""
         return next((run for run in self.transfers() if run.contact.id == contact_id), None)
 
-    def _destinations(self) -> list[Line]:
-        return [run.destination for run in self.transfers() if run.destination is not None]
+    def _brought_in(self) -> list[Line]:
+        """Lines that quick connects have made."""
+        lines = (line for run in self.transfers() for line in (run.destination, run.flow))
+        return [line for line in lines if line is not None]
 
     def transfer_over(self, run: TransferRun) -> None:
         """A quick connect has come to its end: whoever is left is this contact's, or the other's.
@@ -675,6 +677,8 @@ class ContactSession:
             if destination is not None and destination.leg_id == leg_id:
                 await run.destination_answered()
                 return destination
+            if run.flow is not None and run.flow.leg_id == leg_id:
+                return run.flow
         if self.dial is not None and self.dial.leg_id == leg_id:
             await self._customer_answered(self.dial)
             return self.customer
@@ -709,7 +713,7 @@ class ContactSession:
 
     async def _program_ended(self, participant: Participant, end: FlowEnd) -> None:
         farewells = (f.line for f in self.farewells.values())
-        lines = (self.customer, self.agent, *farewells, *self._destinations())
+        lines = (self.customer, self.agent, *farewells, *self._brought_in())
         line = next((each for each in lines if each and each.participant is participant), None)
         if line is None:
             return
@@ -755,7 +759,7 @@ class ContactSession:
         except LinkDown:
             return
         live = {leg.leg_id: leg for leg in legs}
-        for line in (self.customer, self.agent, self.dial, *self._destinations()):
+        for line in (self.customer, self.agent, self.dial, *self._brought_in()):
             if line is not None and line.is_newborn():
                 live.setdefault(line.leg_id, LiveLeg(leg_id=line.leg_id, place=None, up=False))
         await self.lines.compare(live)

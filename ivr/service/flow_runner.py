@@ -83,6 +83,9 @@ class FlowEnd(Enum):
     DISCONNECT = "disconnect"  # the flow hangs its participant up
     QUEUED = "queued"  # the contact is in a queue now
     TO_AGENT = "to_agent"  # the quick connect's agent is to be called
+    TO_SOURCE = "to_source"  # it goes on with the quick connect's source alone
+    TO_CUSTOMER = "to_customer"  # with its customer alone
+    TO_BOTH = "to_both"
     REORDER = "reorder"  # the queue is full and the flow had no branch for it
     GONE = "gone"  # the leg hung up or was moved away
     BROKEN = "broken"  # the flow went round and round
@@ -100,20 +103,43 @@ class Played:
     notes: tuple[Note, ...] = ()
 
 
+class _Turned(Exception):
+    """The flow goes on with somebody else."""
+
+    def __init__(self, to: FlowEnd) -> None:
+        self.to = to
+
+
+_TURNS = {
+    PreviousOnHold.CUSTOMER: FlowEnd.TO_SOURCE,
+    PreviousOnHold.AGENT: FlowEnd.TO_CUSTOMER,
+    PreviousOnHold.NOBODY: FlowEnd.TO_BOTH,
+}
+
+
 class FlowRun:
     """One flow, from a start or a resume point to its end, on one participant.
 
     Args:
         keep_position: Whether the contact resumes here after a crash; whispers start again.
+        on_hold: Who of the previous contact is, while this transfer flow runs; none = it is no
+            transfer flow. One that wants it otherwise ends, to be resumed where it stands.
     """
 
     def __init__(
-        self, world: World, contact: Contact, participant: Participant, *, keep_position: bool
+        self,
+        world: World,
+        contact: Contact,
+        participant: Participant,
+        *,
+        keep_position: bool,
+        on_hold: PreviousOnHold | None = None,
     ) -> None:
         self._world = world
         self._contact_id = contact.id
         self._participant = participant
         self._keep_position = keep_position
+        self._on_hold = on_hold
         self._kept: ResumePoint | None = None
         self._at: ResumePoint | None = None
         self._notes: list[Note] = []
@@ -143,6 +169,8 @@ class FlowRun:
             how = await self._after(stop.value)
         except LegGone:
             how = FlowEnd.GONE
+        except _Turned as turned:
+            how = turned.to
         finally:
             program.close()
             if self._changes:
@@ -254,8 +282,7 @@ class FlowRun:
             case IsOpen(hours):
                 return await self._is_open(hours)
             case HoldPrevious(who):
-                # While a transfer flow runs its customer is on hold, and only then.
-                return who is PreviousOnHold.CUSTOMER and (await self._contact()).is_transfer
+                return self._hold_previous(who)
             case ReadMetric(metric, target):
                 return await self._metric(metric, target)
             case FindFlow(ref):
@@ -405,6 +432,11 @@ class FlowRun:
         contact = await self._contact()
         await self._change(hooks={**contact.hooks, hook: flow or ""})
         return True
+
+    def _hold_previous(self, who: PreviousOnHold) -> bool:
+        if self._on_hold not in (None, who):
+            raise _Turned(_TURNS[who])
+        return self._on_hold is who
 
     async def _is_open(self, hours: str | None) -> bool | None:
         site = self._world.site.now

@@ -15,7 +15,7 @@ NEWBORN = 2.0
 """Seconds after an order in which a leg may not be on the switch yet."""
 
 
-_OUR_LEG = re.compile(r"(?P<contact>.+)-[acs]\d+")
+_OUR_LEG = re.compile(r"(?P<contact>.+)-[acsf]\d+")
 
 
 def contact_named_by(leg_id: LegId) -> ContactId | None:

@@ -19,7 +19,7 @@ from ivr.domain.ids import AgentId, ContactId, LegId
 from ivr.domain.leg import LegOutcome
 from ivr.domain.serving import Command, Event
 from ivr.flow.defaults import default_flow
-from ivr.flow.effects import Hook
+from ivr.flow.effects import Hook, PreviousOnHold
 from ivr.flow.kinds import FlowKind
 from ivr.flow.memory import Memory, ResumePoint
 from ivr.flow.step import PinnedFlow
@@ -69,6 +69,8 @@ _DOES = {
     S.CONNECTED: AgentActivity.ON_CONTACT,
 }
 """What the agent of a contact does, by its state."""
+_BEFORE_QUEUES = (FlowKind.CONTACT_FLOW, FlowKind.AGENT_TRANSFER, FlowKind.QUEUE_TRANSFER)
+"""Flows that put a contact into a queue."""
 
 
 async def carry_out(contact_id: ContactId, command: Enum, work: Awaitable[None]) -> None:
@@ -283,6 +285,24 @@ class Performer:
         run = FlowRun(self._s.world, contact, line.participant, keep_position=False)
         return await run.play(flow)
 
+    def play_transfer_flow(
+        self, line: Line, flow: PinnedFlow, contact: Contact, on_hold: PreviousOnHold
+    ) -> None:
+        """Play a transfer flow to a leg in hand, from where it stands if it has begun."""
+        self._s.start(line, self._play_transfer_flow(line, flow, contact, on_hold))
+
+    async def _play_transfer_flow(
+        self, line: Line, flow: PinnedFlow, contact: Contact, on_hold: PreviousOnHold
+    ) -> Played:
+        world, participant, point = self._s.world, line.participant, None
+        if participant is None:
+            return Played(FlowEnd.GONE)
+        if contact.position is not None:
+            point = ResumePoint.from_json(contact.position)
+            flow = await world.site.version(world.store, point.flow_id, point.flow_version)
+        run = FlowRun(world, contact, participant, keep_position=True, on_hold=on_hold)
+        return await run.play(flow, resume=point)
+
     async def _agent_becomes(self, activity: AgentActivity) -> None:
         if self._s.agent_id is not None:
             await self.settle(self._s.agent_id, activity)
@@ -400,7 +420,7 @@ class Performer:
     async def _resume_flow(self, line: Line, point: ResumePoint) -> None:
         world = self._s.world
         flow = await world.site.version(world.store, point.flow_id, point.flow_version)
-        if self._s.contact.state is not S.IN_FLOW and flow.document.kind is FlowKind.CONTACT_FLOW:
+        if self._s.contact.state is not S.IN_FLOW and flow.document.kind in _BEFORE_QUEUES:
             await self.start_queue_flow(line)  # the flow that queued it was its last act
             return
         self._s.start(line, self._run_flow(line, flow, resume=point))
@@ -433,7 +453,7 @@ class Performer:
         run = s.transfer_of(leg_id)
         part = run.line_of(leg_id) if run is not None else None
         if run is not None and part is not None:
-            line, place = part, run.sounds.place_of(run.party_of(part))
+            line, place = part, run.sounds.place_for(part)
         elif s.customer is not None and s.customer.leg_id == leg_id:
             line, place = s.customer, self._customer_place()
         elif s.agent is not None and s.agent.leg_id == leg_id:

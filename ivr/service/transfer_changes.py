@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from ivr.domain.contact import Contact, ContactState, DisconnectReason
-from ivr.domain.quick_connect import Event, QuickConnectKind, TransferState
+from ivr.domain.quick_connect import FLOWS, Event, QuickConnectKind, TransferState
 from ivr.domain.transfer import Transfer, is_held, state_of_destination
 from ivr.ports.store import ContactChange
 
@@ -108,6 +108,8 @@ def _of_destination(
         fields["connected_to_agent_at"] = now
     if after.handed_over and not before.handed_over:
         fields["customer_leg"] = source.customer_leg
+    if before.state in FLOWS and after.state not in FLOWS:
+        fields["position"] = None  # it may hold what was keyed
     return ContactChange(contact.id, None if state is contact.state else state, fields)
 
 

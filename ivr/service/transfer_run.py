@@ -13,6 +13,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from ivr.domain.agent import BUSY_ACTIVITIES, AgentActivity
@@ -21,6 +22,7 @@ from ivr.domain.errors import LinkDown, TelephonyError, UnexpectedEvent
 from ivr.domain.ids import AgentId, ContactId, LegId
 from ivr.domain.leg import LegOutcome
 from ivr.domain.quick_connect import (
+    FLOWS,
     MET_BY_ALL,
     Command,
     Event,
@@ -32,9 +34,8 @@ from ivr.domain.quick_connect import (
     TransferState,
     advance,
     gives_up,
-    hearing,
 )
-from ivr.domain.transfer import Transfer
+from ivr.domain.transfer import Transfer, talks
 from ivr.ports.store import Enqueued, Note
 from ivr.ports.telephony import (
     END,
@@ -56,6 +57,7 @@ from ivr.ports.telephony import (
     LiveLeg,
     Place,
     ToEndpoint,
+    ToRoom,
     room,
 )
 from ivr.service.dialling import route
@@ -94,7 +96,17 @@ _DOES = {
     ContactState.CONNECTED: AgentActivity.ON_CONTACT,
 }
 """What the agent of a destination does, by the state of its contact."""
-_ENDS_OF_FLOW = {FlowEnd.TO_AGENT: E.TRANSFERRED_TO_AGENT, FlowEnd.QUEUED: E.TRANSFERRED_TO_QUEUE}
+_ENDS_OF_FLOW = {
+    FlowEnd.TO_AGENT: E.TRANSFERRED_TO_AGENT,
+    FlowEnd.QUEUED: E.TRANSFERRED_TO_QUEUE,
+    FlowEnd.TO_SOURCE: E.FLOW_TURNED_TO_SOURCE,
+    FlowEnd.TO_CUSTOMER: E.FLOW_TURNED_TO_CUSTOMER,
+    FlowEnd.TO_BOTH: E.FLOW_TURNED_TO_BOTH,
+}
+_MOST_TURNS = 100
+"""How often a transfer flow may turn to somebody else."""
+_FLOW_ANSWERS = timedelta(seconds=10)
+"""For a leg inside the switch, which answers at once."""
 
 
 class TransferRun:
@@ -107,6 +119,7 @@ class TransferRun:
 
     Attributes:
         destination: The destination's line, once there is one.
+        flow: The line of the transfer flow, while it takes part in the talk.
         sounds: What its parties hear.
     """
 
@@ -114,6 +127,8 @@ class TransferRun:
         self.transfer = transfer
         self.contact = contact
         self.destination: Line | None = None
+        self.flow: Line | None = None
+        self._turns = 0
         self._held_from: TransferState | None = None
         self._s = session
         self.sounds = TransferSounds(self, session)
@@ -122,6 +137,8 @@ class TransferRun:
         session.mailbox.lend(contact.id, session.id)
         if contact.state in SERVING_STATES and (contact.agent_attempts or contact.adopted_leg):
             self.destination = session.line(contact.agent_leg)
+        if transfer.state is S.JOINT_FLOW:
+            self.flow = session.line(transfer.flow_leg)
 
     @property
     def state(self) -> TransferState:
@@ -152,6 +169,9 @@ class TransferRun:
     async def leg_event(self, event: LegEvent) -> bool:
         """Take an event of one of its legs; whether it was one of theirs."""
         s, destination = self._s, self.destination
+        if self.flow is not None and self.flow.leg_id == event.leg_id:
+            await self._flow_leg_event(event)
+            return True
         match event:
             case LegEnded(leg_id, _) if s.customer is not None and s.customer.leg_id == leg_id:
                 s.customer.let_go()
@@ -181,6 +201,15 @@ class TransferRun:
                 pass
         return True
 
+    async def _flow_leg_event(self, event: LegEvent) -> None:
+        match event:
+            case LegFailed() | LegEnded():
+                await self._flow_lost()
+            case LegStranded(leg_id):
+                await self._s.performer.put_right(leg_id)
+            case _:
+                pass
+
     async def source_left(self, *, normal: bool) -> None:
         """The source hung up, which is to leave, or its phone died."""
         if normal:
@@ -189,11 +218,18 @@ class TransferRun:
             await self.met(E.SOURCE_LOST)
 
     async def leave(self, *notes: Note) -> bool:
-        """Leave; a customer whose queue is not entered yet enters it first, or nobody leaves."""
-        if self.state is S.QUEUE_FLOW:
-            await self._enter_queue()
-            if self.state is S.QUEUE_FLOW:
+        """Leave; a customer whose queue is not entered yet enters it first.
+
+        If it is full nobody leaves; who has hung up already leaves the customer at their own place.
+        """
+        if self.state in FLOWS and self.transfer.kind is K.QUEUE:
+            if await self._is_in_queue():
                 await self.happened(E.TRANSFERRED_TO_QUEUE)
+            elif self._s.agent is None:
+                return await self.met(E.SOURCE_LOST, _failure("queue_full"))
+            else:
+                await self.happened(E.QUEUE_FULL, _failure("queue_full"))
+                return False
         return await self.met(E.LEAVE_ASKED, *notes)
 
     async def met(self, event: Event, *notes: Note) -> bool:
@@ -245,7 +281,7 @@ class TransferRun:
 
     async def offer_won(self, agent_id: AgentId, number: int) -> None:
         """Routing reserved an agent of the queue."""
-        if self.state is S.QUEUE_FLOW or self.state is S.AGENT_FLOW:
+        if self.state in FLOWS:
             await self.happened(E.TRANSFERRED_TO_QUEUE)  # its flow is about to say so
         current = self.contact.agent_id == agent_id and self.contact.agent_attempts == number
         if self.state in _QUEUES and current:
@@ -255,15 +291,19 @@ class TransferRun:
 
     async def program_ended(self, line: Line, end: FlowEnd) -> None:
         """What ran on a leg is over."""
-        party = self.party_of(line)
-        sounds = hearing(self.state)[party]
-        if Sound.WHISPER in sounds:
+        party, sounds = self.party_of(line), self.sounds.heard_on(line)
+        if talks(sounds):
+            await self.sounds.serve(line)  # what it heard was over when it was moved on
+        elif Sound.WHISPER in sounds:
             if end is FlowEnd.DISCONNECT:
                 await self._s.world.switch.hang_up(line.leg_id)
             else:
                 await self.happened(_WHISPER_ENDED[party])
         elif Sound.TRANSFER_FLOW in sounds:
             event = _ENDS_OF_FLOW.get(end, E.FLOW_ENDED)
+            self._turns += 1
+            if self._turns > _MOST_TURNS:  # it goes round and round
+                event = E.FLOW_ENDED
             notes = () if event is not E.FLOW_ENDED else (_failure("flow_ended"),)
             await self.happened(event, *notes)
         elif Sound.QUEUE_FLOW in sounds and end is FlowEnd.DISCONNECT:
@@ -287,6 +327,7 @@ class TransferRun:
             self.transfer,
             state=row.to,
             handed_over=self.transfer.handed_over or C.HAND_OVER in row.commands,
+            flow_legs=self.transfer.flow_legs + (C.FLOW_TO_TALK in row.commands),
         )
         source, destination = changes_of(
             self.transfer, moved, event, s.contact, self.contact, now=now
@@ -341,11 +382,16 @@ class TransferRun:
                 await self._send(s.customer, self._room())
             case C.CUSTOMER_TO_QUEUE:
                 await self._send(s.customer, PROGRAM)
-            case C.PLAY_WHISPER_TO_CUSTOMER:
+            case C.PLAY_WHISPER_TO_CUSTOMER | C.CUSTOMER_TO_TRANSFER_FLOW:
                 await self._to_program(s.customer)
             case C.HANG_UP_CUSTOMER:
                 await self._send(s.customer, END)
-            case C.SOURCE_TO_TRANSFER_FLOW | C.SOURCE_TO_QUEUE_FLOW | C.PLAY_WHISPER_TO_SOURCE:
+            case (
+                C.SOURCE_TO_TRANSFER_FLOW
+                | C.SOURCE_TO_QUEUE_FLOW
+                | C.SOURCE_TO_HOLD
+                | C.PLAY_WHISPER_TO_SOURCE
+            ):
                 await self._to_program(s.agent)
             case C.SOURCE_TO_RINGBACK:
                 await self._send(s.agent, RINGBACK)
@@ -357,9 +403,15 @@ class TransferRun:
                 await hands.dismiss_agent(None)
             case C.SOURCE_WRAPS_UP:
                 await self._source_wraps_up()
+            case C.FLOW_TO_TALK:
+                await self._flow_joins()
+            case C.FLOW_LEAVES:
+                await self._flow_leaves()
             case C.ENTER_QUEUE:
-                await self._enter_queue()
-                s.world.router.ring()
+                if await self._is_in_queue():
+                    s.world.router.ring()
+                else:
+                    await self.happened(E.QUEUE_FULL, _failure("queue_full"))
             case C.RING_DESTINATION:
                 await self._ring()
             case C.DIAL_DESTINATION:
@@ -417,19 +469,18 @@ class TransferRun:
         else:
             await s.performer.wrap_up(s.agent_id, s.id)
 
-    async def _enter_queue(self) -> None:
+    async def _is_in_queue(self) -> bool:
+        """Put the destination's contact into its queue if it is in none; not if that is full."""
         s, world = self._s, self._s.world
         if self.contact.state is not ContactState.IN_FLOW or self.contact.target_queue_id is None:
-            return
+            return True
         queue = world.site.now.queue(self.contact.target_queue_id)
         limit = queue.max_contacts if queue.enabled else 0
         entered = await world.store.enqueue_call(
             self.contact.id, queue.id, max_contacts=limit, now=s.now()
         )
-        if entered is Enqueued.FULL:
-            await self.happened(E.QUEUE_FULL, _failure("queue_full"))
-        else:
-            await self.refresh()
+        await self.refresh()
+        return entered is not Enqueued.FULL
 
     async def _ring(self) -> None:
         """Offer the contact to its agent, whom routing has reserved or who is reserved now."""
@@ -467,6 +518,40 @@ class TransferRun:
                 keys_codes=True,
             )
         )
+
+    async def _flow_joins(self) -> None:
+        """Have the transfer flow heard in the room, and hear the keys pressed there."""
+        s = self._s
+        self.flow = s.line(self.transfer.flow_leg)
+        self.flow.born = asyncio.get_running_loop().time()
+        order = CallOrder(
+            leg_id=self.flow.leg_id,
+            to=ToRoom(contact_id=s.contact.talks_in),
+            caller_number=None,
+            caller_name=None,
+            ring=_FLOW_ANSWERS,
+            answer_at=PROGRAM,
+            contact_id=self.contact.id,
+        )
+        try:
+            await s.world.switch.call(order)
+        except LinkDown:
+            raise
+        except TelephonyError:
+            await self._flow_lost()
+
+    async def _flow_leaves(self) -> None:
+        line, self.flow = self.flow, None
+        if line is not None:
+            line.let_go()
+            await self._s.world.switch.hang_up(line.leg_id)
+
+    async def _flow_lost(self) -> None:
+        """The leg of the flow is gone: so is the flow."""
+        if self.flow is not None:
+            self.flow.let_go()
+            self.flow = None
+        await self.happened(E.FLOW_ENDED, _failure("flow_lost"))
 
     async def _dial(self) -> None:
         """Dial the number, unless the policy forbids it at this very moment."""
@@ -555,7 +640,7 @@ class TransferRun:
         """All three; of a party, customer and source are up to the one with the controls."""
         if self.transfer.is_party:
             return (self.destination,)
-        return (self._s.customer, self._s.agent, self.destination)
+        return (self._s.customer, self._s.agent, self.destination, self.flow)
 
     def quick_connect(self) -> QuickConnect:
         """As the site has it now.

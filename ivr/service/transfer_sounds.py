@@ -5,9 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ivr.domain.errors import NotFound
-from ivr.domain.quick_connect import Party, QuickConnectKind, Sound, TransferState, hearing
+from ivr.domain.quick_connect import (
+    Hears,
+    Party,
+    QuickConnectKind,
+    Sound,
+    TransferState,
+    hearing,
+)
 from ivr.domain.transfer import talks
-from ivr.flow.effects import Hook
+from ivr.flow.effects import Hook, PreviousOnHold
 from ivr.flow.kinds import FlowKind
 from ivr.flow.step import PinnedFlow
 from ivr.ports.telephony import END, HOLD, PROGRAM, QUIET, RINGBACK, Place, room
@@ -23,6 +30,13 @@ _WHISPERS = {
     Party.DESTINATION: (Hook.AGENT_WHISPER, FlowKind.AGENT_WHISPER),
 }
 
+_ON_HOLD = {
+    TransferState.SOURCE_FLOW: PreviousOnHold.CUSTOMER,
+    TransferState.CUSTOMER_FLOW: PreviousOnHold.AGENT,
+    TransferState.JOINT_FLOW: PreviousOnHold.NOBODY,
+}
+"""What a transfer flow is told of the previous contact."""
+
 
 class TransferSounds:
     """The voice of one quick connect; it decides nothing."""
@@ -30,6 +44,16 @@ class TransferSounds:
     def __init__(self, run: TransferRun, session: ContactSession) -> None:
         self._run = run
         self._s = session
+
+    def heard_on(self, line: Line) -> Hears:
+        """What a line hears in this state; the flow's own leg plays its flow to the room."""
+        if line is self._run.flow:
+            return frozenset({Sound.TRANSFER_FLOW})
+        return hearing(self._run.state)[self._run.party_of(line)]
+
+    def place_for(self, line: Line) -> Place:
+        """Where a line belongs in this state."""
+        return PROGRAM if line is self._run.flow else self.place_of(self._run.party_of(line))
 
     def place_of(self, party: Party) -> Place:
         """Where a party's leg belongs in this state."""
@@ -48,8 +72,10 @@ class TransferSounds:
     async def serve(self, line: Line) -> None:
         """Give a leg that is in hand what its part and the state ask for."""
         party, hands, contact = self._run.party_of(line), self._s.performer, self._run.contact
-        hears = hearing(self._run.state)[party]
-        if Sound.HOLD in hears and party is Party.CUSTOMER:
+        hears = self.heard_on(line)
+        if talks(hears):
+            await line.send(self._s.world.switch, self.place_of(party))
+        elif Sound.HOLD in hears and party is Party.CUSTOMER:
             flow = hands.hold_flow()
             if flow is None:
                 await line.send(self._s.world.switch, HOLD)
@@ -61,7 +87,8 @@ class TransferSounds:
             moment, kind = _WHISPERS[party]
             hands.whisper(line, hands.hook(moment, kind, contact), contact)
         elif Sound.TRANSFER_FLOW in hears:
-            hands.play(line, self._transfer_flow(), contact)
+            flow, on_hold = self._transfer_flow(), _ON_HOLD[self._run.state]
+            hands.play_transfer_flow(line, flow, contact, on_hold)
         elif Sound.QUEUE_FLOW in hears:
             hands.play(line, self._hooked(FlowKind.CUSTOMER_QUEUE, Hook.CUSTOMER_QUEUE), contact)
         else:

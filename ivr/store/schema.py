@@ -247,6 +247,7 @@ transfers = Table(
     _required("kind", ByValue(QuickConnectKind)),
     _required("state", ByValue(TransferState)),
     _required("handed_over", Boolean),
+    _required("flow_legs", Integer, "0"),
     _required("began_at", UtcTime),
     Column("ended_at", UtcTime),
     Index(

@@ -142,6 +142,7 @@ def _set(
             "from_state": from_state,
             "state": transfer.state,
             "handed_over": transfer.handed_over,
+            "flow_legs": transfer.flow_legs,
             "ended_at": ended_at,
         },
     )

@@ -26,13 +26,15 @@ from ivr.ports.telephony import (
     SwitchEvent,
     SwitchUp,
     ToEndpoint,
+    ToRoom,
+    room,
 )
 from ivr.telephony.ami import actions, snapshot
 from ivr.telephony.ami.connection import Answer
 from ivr.telephony.ami.link import AmiLink
 from ivr.telephony.ami.message import SafeMessage
 from ivr.telephony.ami.translate import Dialled, Legs, LegSighting, legs_dialling, read
-from ivr.telephony.dialplan import HEARTBEAT_SECONDS, name_of
+from ivr.telephony.dialplan import HEARTBEAT_SECONDS, Context, name_of
 from ivr.telephony.leg_locks import LegLocks
 
 log = logging.getLogger(__name__)
@@ -309,7 +311,10 @@ class AsteriskCallControl:
         return answer
 
     def _dial_string(self, order: CallOrder) -> str:
-        """``PJSIP/…``, built from checked parts only: a ``/`` or ``@`` too many goes elsewhere."""
+        """What to dial, built from checked parts only: a ``/`` or ``@`` too many goes elsewhere."""
+        if isinstance(order.to, ToRoom):
+            place = name_of(room(order.to.contact_id))
+            return f"Local/{place}@{Context.PLACES}/n"  # n: never joined into one channel
         if isinstance(order.to, ToEndpoint):
             return f"PJSIP/{_plain_endpoint(order.to.endpoint)}"
         if not _E164.fullmatch(order.to.number):

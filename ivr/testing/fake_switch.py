@@ -56,6 +56,7 @@ from ivr.ports.telephony import (
     SwitchEvent,
     SwitchUp,
     ToEndpoint,
+    ToRoom,
     room,
 )
 from ivr.testing.fake_participant import FakeParticipant
@@ -267,6 +268,9 @@ class FakeSwitch:
             raise TelephonyError(message)
         self.commands.append(Called(order))
         self.used_legs.append(order.leg_id)
+        if isinstance(order.to, ToRoom):
+            self._spawn(self._join_room(order, order.to))
+            return
         if isinstance(order.to, ToEndpoint):
             address, endpoint = str(order.to.endpoint), str(order.to.endpoint)
         else:
@@ -409,6 +413,14 @@ class FakeSwitch:
                 self._spawn(self._leave_later(leg, behaviour.leaves_after))
         else:
             self._failed(leg, outcome)
+
+    async def _join_room(self, order: CallOrder, to: ToRoom) -> None:
+        """Have a leg play to a room: its phone is the room's ear and hand."""
+        phone = self.phone(f"room {to.contact_id}")
+        phone.is_reachable, phone.leg = False, order.leg_id
+        leg = _Leg(order.leg_id, phone, "", up=False, visit=_Visit(None), order=order)
+        self._legs[order.leg_id] = leg
+        self._answered(leg, order)
 
     async def _leave_later(self, leg: _Leg, after: timedelta) -> None:
         await self.passes(after, asyncio.Event())

@@ -34,6 +34,7 @@ from tests.hearing.tones import (
     SECOND_AGENT,
 )
 from tests.house import House
+from tests.payment_flow import turning_flow
 from tests.phones import Answer, CallState, Phone, Ring, tone
 from tests.phones.call import PhoneCall
 from tests.phones.sound import to_ulaw
@@ -47,6 +48,7 @@ pytestmark = [
     pytest.mark.timeout(7200),
 ]
 
+FULL: Final = os.environ.get("QUEUEBACK_FULL") == "1"
 TRIOS: Final = 4
 STEPS: Final = 9
 RING_SECONDS: Final = 8
@@ -55,8 +57,9 @@ BRIEF: Final = 0.4
 
 S, E = TransferState, Event
 LEADS_TO: Final = {
-    S.AGENT_FLOW: S.RINGING,
-    S.QUEUE_FLOW: S.IN_QUEUE,
+    S.SOURCE_FLOW: S.RINGING,
+    S.CUSTOMER_FLOW: S.RINGING,
+    S.JOINT_FLOW: S.RINGING,
     S.AGENT_WHISPER: S.CONSULTING,
     S.SOURCE_WHISPER: S.CONSULTING,
     S.ADDING_WHISPER: S.JOINED,
@@ -64,6 +67,8 @@ LEADS_TO: Final = {
     S.CUSTOMER_WHISPER: S.HANDED_OVER,
 }
 """States that pass by themselves, and where they lead."""
+KINDS: Final = ("Agent", "Turning", "Queue", "Office")
+"""What a trio's quick connects lead to; the flow of one speaks with everybody first."""
 RINGS: Final = frozenset({S.RINGING, S.ADDING_RINGING, S.COLD_RINGING})
 QUEUES: Final = frozenset({S.IN_QUEUE, S.ADDING_IN_QUEUE})
 OVER: Final = frozenset({S.RETURNED, S.HANDED_OVER, S.QUEUED, S.ENDED})
@@ -85,12 +90,13 @@ def _site(data: dict[str, Any]) -> None:
     data["flows"] += [
         {"name": "To an agent", "kind": "AGENT_TRANSFER"},
         {"name": "To a queue", "kind": "QUEUE_TRANSFER"},
+        {"name": "Turning", "kind": "AGENT_TRANSFER"},
         {"name": "Default agent hold", "kind": "AGENT_HOLD"},
     ]
     (sales,) = (each for each in data["queues"] if each["name"] == "Sales")
     for trio in range(TRIOS):
         for name in (f"Source {trio}", f"Second {trio}"):
-            reached = [f"Agent {trio}", f"Queue {trio}", f"Office {trio}"]
+            reached = [f"{kind} {trio}" for kind in KINDS]
             data["queues"].append({**sales, "name": name, "quick_connects": reached})
             profile = {"name": name, "queues": [{"queue": name, "priority": 1}]}
             data["routing_profiles"].append(profile)
@@ -98,6 +104,7 @@ def _site(data: dict[str, Any]) -> None:
             data["agents"].append(agent)
         data["quick_connects"] += [
             {"name": f"Agent {trio}", "agent": f"Second {trio}", "flow": "To an agent"},
+            {"name": f"Turning {trio}", "agent": f"Second {trio}", "flow": "Turning"},
             {"name": f"Queue {trio}", "queue": f"Second {trio}", "flow": "To a queue"},
             {"name": f"Office {trio}", "number": _office(trio)},
         ]
@@ -118,6 +125,7 @@ HOUSE = tone_house(
     },
     flows={
         **quick_connect_flows(),
+        "turning.json": turning_flow("TransferContactToAgent"),
         **{f"line-{trio}.json": quick_wait(f"Source {trio}") for trio in range(TRIOS)},
     },
     environment={"IVR_PBX__RTP_TIMEOUT_SECONDS": "4", "IVR_LIMITS__DIALS_PER_MINUTE": "1000"},
@@ -237,7 +245,7 @@ class Walk:
 
     def _possible(self) -> Iterator[tuple[str, Do, int]]:
         if self.state is S.RETURNED:
-            for kind in ("Agent", "Queue", "Office"):
+            for kind in KINDS:
                 yield f"start {kind}", partial(self._start, kind, hold=True), 3
                 yield f"start {kind}, no hold", partial(self._start, kind, hold=False), 1
         allowed = allowed_verbs(self.state)
@@ -479,16 +487,13 @@ async def walk_all(house: House, seeds: Iterator[int]) -> None:
     await house.until(nobody, within=PATIENCE, what="no channel is left")
 
 
-def _seeds(walks: int, first: int) -> Iterator[int]:
-    """Seeds of walks from the first on, or the one that is to be repeated."""
-    wanted = os.environ.get("IVR_WALK_SEED")
-    return iter([int(wanted)] if wanted else range(first, first + walks))
+def _seeds() -> Iterator[int]:
+    """Seeds of 20 walks, 300 in a full run; or the one that is to be repeated."""
+    if wanted := os.environ.get("IVR_WALK_SEED"):
+        return iter([int(wanted)])
+    walks, first = (300, SystemRandom().randrange(1_000_000)) if FULL else (20, 0)
+    return iter(range(first, first + walks))
 
 
-async def test_all_hear_what_was_promised_on_twenty_walks(house: House) -> None:
-    await walk_all(house, _seeds(20, 0))
-
-
-@pytest.mark.full
-async def test_all_hear_what_was_promised_on_three_hundred_walks(house: House) -> None:
-    await walk_all(house, _seeds(300, SystemRandom().randrange(1_000_000)))
+async def test_all_hear_what_was_promised_on_every_walk(house: House) -> None:
+    await walk_all(house, _seeds())

@@ -44,7 +44,7 @@ def a_transfer(name: str = "destination", source: ContactId = CALL, **fields: An
         source_id=source,
         quick_connect_id=QuickConnectId("ben"),
         kind=QuickConnectKind.AGENT,
-        state=S.AGENT_FLOW,
+        state=S.SOURCE_FLOW,
         began_at=NOW,
     )
     return replace(transfer, **fields)
@@ -76,7 +76,7 @@ async def connect(store: SqlStore, contact_id: ContactId, agent_id: AgentId) -> 
     assert await store.move_contact(contact_id, C.OFFERED, C.CONNECTED, {}, now=NOW)
 
 
-async def began(store: SqlStore, state: TransferState = S.AGENT_FLOW, **fields: Any) -> Transfer:
+async def began(store: SqlStore, state: TransferState = S.SOURCE_FLOW, **fields: Any) -> Transfer:
     """Have Anna talk on the call, and a quick connect under way."""
     await talking(store, a_contact())
     transfer = a_transfer(state=state)
@@ -205,7 +205,7 @@ async def test_one_quick_connect_of_a_contact_is_open_at_a_time(store: SqlStore)
 
     assert not await begin(store, second, a_destination("second"))
     assert await store.contact(ContactId("second")) is None
-    assert await store.move_transfer(replace(first, state=S.RETURNED), S.AGENT_FLOW, (), now=LATER)
+    assert await store.move_transfer(replace(first, state=S.RETURNED), S.SOURCE_FLOW, (), now=LATER)
     assert await begin(store, second, a_destination("second"))
 
     assert await store.latest_transfer_of(CALL) == second
@@ -345,7 +345,7 @@ async def test_quick_connect_that_is_elsewhere_does_not_move(store: SqlStore) ->
     before = await the(store, CALL)
     change = ContactChange(CALL, C.ENDED, {"holds": 9})
 
-    for state in (S.CONSULTING, S.AGENT_FLOW, S.RETURNED):
+    for state in (S.CONSULTING, S.SOURCE_FLOW, S.RETURNED):
         moved = replace(transfer, state=S.JOINED)
         assert not await store.move_transfer(moved, state, [change], Note("moved"), now=LATER)
     nobody = a_transfer("nobody", state=S.JOINED)
@@ -419,7 +419,7 @@ async def test_the_latest_quick_connect_of_a_contact_may_be_over(store: SqlStore
     for number in range(1, 4):
         over = replace(transfer, state=S.RETURNED)
         at = NOW + seconds(number)
-        assert await store.move_transfer(over, S.AGENT_FLOW, (), now=at)
+        assert await store.move_transfer(over, S.SOURCE_FLOW, (), now=at)
         assert await store.latest_transfer_of(CALL) == replace(over, ended_at=at)
         assert await store.open_transfers() == []
         transfer = a_transfer(f"next{number}", began_at=at)

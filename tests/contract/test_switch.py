@@ -31,6 +31,7 @@ from ivr.ports.telephony import (
     Place,
     ToEndpoint,
     ToNumber,
+    ToRoom,
     reminder,
     room,
     sorry,
@@ -217,6 +218,18 @@ async def test_a_leg_that_hears_a_tone_comes_to_the_room(
 
     await stage.saw(LegJoined(leg, CONTACT))
     await stage.is_at(leg, room(CONTACT))
+
+
+async def test_leg_to_a_room_is_answered_there_and_is_one_leg(stage: Stage, leg: LegId) -> None:
+    order = replace(an_order(leg, place=PROGRAM), to=ToRoom(contact_id=CONTACT))
+    await stage.control.call(order)
+    await stage.is_at(leg, HOLD)  # where the controller sends whoever comes to it
+
+    assert stage.told(leg) == [LegAnswered(leg)]
+    assert [live.leg_id for live in await stage.control.live_legs()] == [leg]
+    await stage.control.hang_up(leg)
+    await stage.saw(LegEnded(leg, normal=True))
+    assert await stage.places() == {}
 
 
 async def test_party_who_hangs_up_ends_the_leg(stage: Stage, leg: LegId) -> None:

@@ -30,6 +30,7 @@ from ivr.ports.telephony import (
     SwitchUp,
     ToEndpoint,
     ToNumber,
+    ToRoom,
     room,
 )
 from ivr.telephony import call_control
@@ -99,7 +100,7 @@ async def house(peer: AmiPeer) -> AsyncIterator[House]:
     assert running.cancelled()
 
 
-def an_order(*, leg: str = LEG, to: ToEndpoint | ToNumber | None = None) -> CallOrder:
+def an_order(*, leg: str = LEG, to: ToEndpoint | ToNumber | ToRoom | None = None) -> CallOrder:
     return CallOrder(
         leg_id=LegId(leg),
         to=to or ToNumber(number=E164("+4930111111"), trunk="line"),
@@ -134,6 +135,17 @@ async def test_order_is_written_as_asterisk_wants_it(peer: AmiPeer, house: House
         "ChannelId": "k1-c1",
         "Variable": "PJSIP_HEADER(add,X-Contact-Id)=k1",
     }
+
+
+async def test_order_to_a_room_is_a_pair_of_channels_without_sip_headers(
+    peer: AmiPeer, house: House
+) -> None:
+    await house.control.call(an_order(to=ToRoom(contact_id=ContactId("k1"))))
+
+    (sent,) = peer.named("Originate")
+    assert sent["Channel"] == "Local/room-k1@places/n"
+    assert sent["ChannelId"] == LEG
+    assert "Variable" not in sent
 
 
 async def test_answered_leg_is_told_once(peer: AmiPeer, house: House) -> None:

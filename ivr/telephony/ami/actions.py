@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from ivr.domain.ids import LegId
-from ivr.ports.telephony import CallOrder
+from ivr.ports.telephony import CallOrder, ToRoom
 from ivr.telephony.dialplan import Context, PlaceName, Variable, name_of
 from ivr.telephony.write_guard import ami_variable
 
@@ -81,7 +81,9 @@ def originate(order: CallOrder, dial: str) -> AmiAction:
         order: The leg.
         dial: What to dial, as ``dial_string_*`` in ``call_control`` built it.
     """
-    variables = [ami_variable("PJSIP_HEADER(add,X-Contact-Id)", order.contact_id)]
+    variables: list[str] = []
+    if not isinstance(order.to, ToRoom):
+        variables.append(ami_variable("PJSIP_HEADER(add,X-Contact-Id)", order.contact_id))
     if order.auto_answer:
         variables += [
             ami_variable("PJSIP_HEADER(add,Call-Info)", "<sip:auto>;answer-after=0"),

@@ -8,7 +8,7 @@ from typing import Final
 from ivr.domain.ids import Endpoint, LegId
 from ivr.ports.telephony import LiveLeg
 from ivr.telephony.ami.message import SafeMessage
-from ivr.telephony.ami.translate import LEG_CHANNEL
+from ivr.telephony.ami.translate import LEG_CHANNEL, is_leg_channel
 from ivr.telephony.dialplan import Context, place_named
 
 _UP: Final = "6"
@@ -28,7 +28,7 @@ def live_legs(channels: Iterable[SafeMessage]) -> list[LiveLeg]:
             up=channel.text("ChannelState") == _UP,
         )
         for channel in channels
-        if channel.name == "CoreShowChannel" and channel.text("Channel").startswith(LEG_CHANNEL)
+        if channel.name == "CoreShowChannel" and is_leg_channel(channel.text("Channel"))
     ]
 
 

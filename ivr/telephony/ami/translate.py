@@ -1,8 +1,8 @@
 """What Asterisk's events mean, in our own words: one table in, and the legs under way.
 
 ``read`` is stateless: one message, at most one sighting. ``Legs`` joins the sightings of outbound
-legs into exactly one fate each and passes the rest on. Only SIP channels are legs: a conference's
-announcer and the stand-ins of a move have channels too.
+legs into exactly one fate each and passes the rest on. SIP channels are legs, and those to a room:
+a conference's announcer and the stand-ins of a move have channels too.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ from ivr.telephony.ami.outbound_leg import (
 from ivr.telephony.dialplan import UserEvent
 
 LEG_CHANNEL: Final = "PJSIP/"
+_ROOM_CHANNEL = re.compile(r"Local/room-.*;1", re.ASCII)
+"""A leg to a room is one half of a pair of channels; the other half, ``;2``, is in the room."""
 _FORGET_AFTER: Final = 1000
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 _SIP_CODE = re.compile(r"\b[1-6]\d\d\b", re.ASCII)
@@ -205,7 +207,12 @@ _READERS: Final[Mapping[str, Callable[[SafeMessage], Sighting | None]]] = {
 
 
 def _is_leg(message: SafeMessage) -> bool:
-    return bool(message.text("Uniqueid")) and message.text("Channel").startswith(LEG_CHANNEL)
+    return bool(message.text("Uniqueid")) and is_leg_channel(message.text("Channel"))
+
+
+def is_leg_channel(name: str) -> bool:
+    """Whether a channel is a leg: a phone's, or the near half of one to a room."""
+    return name.startswith(LEG_CHANNEL) or _ROOM_CHANNEL.fullmatch(name) is not None
 
 
 def _number(text: str) -> int:

@@ -28,11 +28,13 @@ from ivr.domain.ids import AgentId, LegId
 from ivr.domain.leg import LegOutcome, Role, outbound_leg_id
 from ivr.domain.quick_connect import Party, Sound, TransferState, hearing
 from ivr.domain.transfer import Transfer, Verb, talks
-from ivr.ports.telephony import HOLD, PROGRAM, QUIET, RINGBACK, Place, room
+from ivr.ports.telephony import HOLD, PROGRAM, QUIET, RINGBACK, Place, ToNumber, room
 from ivr.service.contact_centre import SWEEP
 from ivr.service.quick_connects import QuickConnects
 from ivr.testing.fake_phone import FakePhone
+from ivr.testing.fake_switch import Called
 from tests.centre import ANNA, ANNAS_PHONE, BEN, BENS_PHONE, LOCAL, Centre, running_centre
+from tests.payment_flow import payment_flow
 from tests.virtual_time import VirtualClock, run_virtual
 
 pytestmark = pytest.mark.integration
@@ -144,6 +146,12 @@ class Floor:
         if self._is_in_a_call(phone):
             phone.hang_up()
 
+    async def office_hangs_up_every_line(self) -> None:
+        """The office can be called again while it is in a call; its phone knows the last one."""
+        for each in self.centre.switch.commands:
+            if isinstance(each, Called) and isinstance(each.order.to, ToNumber):
+                await self.centre.switch.hang_up(each.order.leg_id)
+
     def answers_now(self, phone: FakePhone) -> None:
         if self._rings(phone):
             phone.answer()
@@ -249,6 +257,8 @@ def places_of_transfer(t: Transfer, source: Contact, destination: Contact) -> Wh
     if hears[Party.SOURCE] or t.state is S.ALL_HELD:
         leg = outbound_leg_id(source.id, Role.AGENT, source.agent_attempts)
         places[leg] = talk if t.state is S.ALL_HELD else _place(hears[Party.SOURCE], talk, HOLD)
+    if t.state is S.JOINT_FLOW:
+        places[t.flow_leg] = PROGRAM
     leg = outbound_leg_id(destination.id, Role.AGENT, destination.agent_attempts)
     if hears[Party.DESTINATION]:
         places[leg] = _place(hears[Party.DESTINATION], talk, PROGRAM)
@@ -319,7 +329,7 @@ def _uses(verb: Verb) -> Step:
 
 STARTS: dict[str, Step] = {
     f"start {name}{'' if hold else ', no hold'}": _starts(name, hold=hold)
-    for name in ("Ben", "Carla", "Password reset", "Office", "Anna")
+    for name in ("Ben", "Carla", "Payment", "Password reset", "Office", "Anna")
     for hold in (True, False)
 }
 VERBS: dict[str, Step] = {verb.value: _uses(verb) for verb in Verb}
@@ -381,11 +391,15 @@ WALK = st.tuples(
 """Some conference to begin with, then anything."""
 
 
-def _with_carla(site: dict[str, Any]) -> None:
+def _with_more(site: dict[str, Any]) -> None:
     site["agents"].append({**site["agents"][0], "name": "Carla"})
-    site["quick_connects"].append({"name": "Carla", "agent": "carla"})
+    site["flows"].append({"name": "Payment", "kind": "AGENT_TRANSFER"})
+    site["quick_connects"] += [
+        {"name": "Carla", "agent": "carla"},
+        {"name": "Payment", "agent": "ben", "flow": "Payment"},
+    ]
     for queue in site["queues"]:
-        queue["quick_connects"].append("carla")
+        queue["quick_connects"] += ["carla", "payment"]
 
 
 async def walk(centre: Centre, steps: list[tuple[str, float]]) -> None:
@@ -415,6 +429,7 @@ async def walk(centre: Centre, steps: list[tuple[str, float]]) -> None:
     await floor.is_right()
     for phone in floor.phones:
         floor.hangs_up(phone)
+    await floor.office_hangs_up_every_line()
     await floor.all_is_over()
 
 
@@ -423,7 +438,9 @@ async def walk(centre: Centre, steps: list[tuple[str, float]]) -> None:
 @given(WALK)
 def test_nobody_is_lost_in_a_storm(steps: list[tuple[str, float]]) -> None:
     async def main(folder: Path) -> None:
-        async with running_centre(VirtualClock(), folder, change=_with_carla) as centre:
+        flows = {"payment.json": payment_flow("TransferContactToAgent", last="OffHold")}
+        how: dict[str, Any] = {"change": _with_more, "flows": flows}
+        async with running_centre(VirtualClock(), folder, **how) as centre:
             await walk(centre, steps)
 
     with tempfile.TemporaryDirectory() as folder:

@@ -12,6 +12,7 @@ from ivr.domain.contact import Contact, ContactState, DisconnectReason, Initiati
 from ivr.domain.ids import ContactId, LegId
 from ivr.domain.quick_connect import (
     FINAL,
+    FLOWS,
     TRANSITIONS,
     Command,
     Event,
@@ -52,7 +53,7 @@ def a_source(state: S, **fields: Any) -> Contact:
 
 def a_destination(state: S) -> Contact:
     """As it stands in a state; in a queue and while it rings, an offer is under way."""
-    in_flow = state in (S.AGENT_FLOW, S.QUEUE_FLOW)
+    in_flow = state in FLOWS
     return a_contact(
         "destination",
         initiation=InitiationMethod.TRANSFER,
@@ -152,8 +153,8 @@ REASONS = [
     (S.CONSULTING, E.DESTINATION_HUNG_UP, K.AGENT, None, R.AGENT_DISCONNECT),
     (S.CONSULTING, E.DESTINATION_HUNG_UP, K.NUMBER, None, R.THIRD_PARTY_DISCONNECT),
     (S.CONSULTING, E.STOPPED, K.AGENT, R.API, R.API),
-    (S.AGENT_FLOW, E.FLOW_ENDED, K.AGENT, None, R.CONTACT_FLOW_DISCONNECT),
-    (S.QUEUE_FLOW, E.QUEUE_FULL, K.QUEUE, None, R.OTHER),
+    (S.SOURCE_FLOW, E.FLOW_ENDED, K.AGENT, None, R.CONTACT_FLOW_DISCONNECT),
+    (S.SOURCE_FLOW, E.QUEUE_FULL, K.QUEUE, None, R.OTHER),
     (S.RINGING, E.DESTINATION_FAILED, K.AGENT, None, R.OTHER),
     (S.RINGING, E.CUSTOMER_HUNG_UP, K.AGENT, R.CUSTOMER_DISCONNECT, R.CUSTOMER_DISCONNECT),
     (S.RINGING, E.SOURCE_LOST, K.AGENT, None, R.AGENT_DISCONNECT),
@@ -192,7 +193,7 @@ def test_number_that_was_left_with_the_customer_disconnects_as_a_third_party() -
 
 
 def test_customer_who_goes_back_to_the_queue_of_the_source_keeps_its_place() -> None:
-    for state in (S.AGENT_FLOW, S.QUEUE_FLOW, S.IN_QUEUE, S.RINGING, S.ADDING_RINGING):
+    for state in (*FLOWS, S.IN_QUEUE, S.RINGING, S.ADDING_RINGING):
         change, other = step(state, E.SOURCE_LOST)
         assert change.to_state is C.QUEUED, state
         assert (change.fields["agent_id"], change.fields["dequeued_at"]) == (None, None)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from ivr.domain.errors import UnexpectedEvent
 from ivr.domain.quick_connect import (
     FINAL,
+    FLOWS,
     IGNORED,
     IMPOSSIBLE,
     MET_BY_ALL,
@@ -53,7 +54,8 @@ RUNS = settings(
 E, C, K = Event, Command, QuickConnectKind
 OPEN = [state for state in S if state not in FINAL]
 SETTLED = [S.CONSULTING, S.JOINED, S.ALL_HELD, S.DESTINATION_HELD]
-BEFORE_ANSWER = [S.AGENT_FLOW, S.QUEUE_FLOW, S.IN_QUEUE, S.RINGING]
+BEFORE_ANSWER = [S.SOURCE_FLOW, S.IN_QUEUE, S.RINGING]
+TURNED = [S.CUSTOMER_FLOW, S.JOINT_FLOW]
 ADDING = [S.ADDING_IN_QUEUE, S.ADDING_RINGING, S.ADDING_WHISPER]
 WITH_SOURCE = [*BEFORE_ANSWER, S.AGENT_WHISPER, S.SOURCE_WHISPER, *SETTLED, *ADDING]
 QUEUES = [S.IN_QUEUE, S.ADDING_IN_QUEUE]
@@ -116,7 +118,7 @@ def test_e3_an_agent_is_consulted_after_flow_and_both_whispers() -> None:
         E.SOURCE_WHISPER_ENDED,
     )
 
-    assert states == [S.AGENT_FLOW, S.RINGING, S.AGENT_WHISPER, S.SOURCE_WHISPER, S.CONSULTING]
+    assert states == [S.SOURCE_FLOW, S.RINGING, S.AGENT_WHISPER, S.SOURCE_WHISPER, S.CONSULTING]
     assert all(hearing(state)[Party.CUSTOMER] == {Sound.HOLD} for state in states)
     assert [hearing(state)[Party.SOURCE] for state in states] == [
         {Sound.TRANSFER_FLOW},
@@ -140,7 +142,7 @@ def test_e4_the_next_agent_of_a_queue_is_consulted() -> None:
     )
 
     assert states == [
-        S.QUEUE_FLOW,
+        S.SOURCE_FLOW,
         *[S.IN_QUEUE] * 4,
         S.AGENT_WHISPER,
         S.SOURCE_WHISPER,
@@ -155,6 +157,41 @@ def test_e5_a_number_is_dialled_at_once_and_consulted_without_flow_and_whispers(
     assert C.DIAL_DESTINATION in row.commands
     assert path(row, E.NUMBER_ANSWERED) == [S.RINGING, S.CONSULTING]
     assert hearing(S.RINGING)[Party.SOURCE] == {Sound.RINGING}
+
+
+def test_e2_the_transfer_flow_says_with_whom_it_speaks() -> None:
+    states = path(
+        start(K.AGENT, hold=True),
+        E.FLOW_TURNED_TO_BOTH,
+        E.FLOW_TURNED_TO_CUSTOMER,
+        E.FLOW_TURNED_TO_BOTH,
+        E.FLOW_TURNED_TO_SOURCE,
+        E.FLOW_TURNED_TO_CUSTOMER,
+        E.TRANSFERRED_TO_AGENT,
+    )
+
+    flow, hold = frozenset({Sound.TRANSFER_FLOW}), frozenset({Sound.HOLD})
+    assert [(hearing(s)[Party.CUSTOMER], hearing(s)[Party.SOURCE]) for s in states] == [
+        (hold, flow),
+        (flow | {Party.SOURCE}, flow | {Party.CUSTOMER}),
+        (flow, hold),
+        (flow | {Party.SOURCE}, flow | {Party.CUSTOMER}),
+        (hold, flow),
+        (flow, hold),
+        (hold, {Sound.RINGING}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("event", "to"),
+    [(E.TRANSFERRED_TO_AGENT, S.ADDING_RINGING), (E.TRANSFERRED_TO_QUEUE, S.ADDING_IN_QUEUE)],
+)
+def test_e2_nobody_is_put_on_hold_by_a_flow_that_speaks_with_both(event: Event, to: S) -> None:
+    row = advance(S.JOINT_FLOW, event)
+
+    assert row.to is to
+    assert hearing(to)[Party.CUSTOMER] == {Party.SOURCE}
+    assert C.CUSTOMER_TO_HOLD not in row.commands
 
 
 # --- E10: without hold --------------------------------------------------------------------------
@@ -262,7 +299,7 @@ def test_e7_a_miss_in_a_queue_moves_nobody(state: S, event: Event) -> None:
     assert advance(state, event) == Row(state, (C.DESTINATION_MISSED,))
 
 
-@pytest.mark.parametrize("state", [S.AGENT_FLOW, S.QUEUE_FLOW, S.IN_QUEUE])
+@pytest.mark.parametrize("state", [S.SOURCE_FLOW, S.IN_QUEUE])
 def test_e7_a_flow_that_disconnects_brings_the_customer_back(state: S) -> None:
     row = advance(state, E.FLOW_ENDED)
 
@@ -270,7 +307,7 @@ def test_e7_a_flow_that_disconnects_brings_the_customer_back(state: S) -> None:
     assert C.REPORT_FAILURE in row.commands
 
 
-@pytest.mark.parametrize("state", [S.AGENT_FLOW, S.QUEUE_FLOW, S.IN_QUEUE, S.ADDING_IN_QUEUE])
+@pytest.mark.parametrize("state", [S.SOURCE_FLOW, *TURNED, S.IN_QUEUE, S.ADDING_IN_QUEUE])
 def test_e7_a_full_queue_brings_the_customer_back(state: S) -> None:
     row = advance(state, E.QUEUE_FULL)
 
@@ -386,7 +423,7 @@ def test_e9_a_destination_held_too_long_is_back_in_the_talk(state: S, to: S) -> 
 # --- E13: cold transfers ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("state", [S.QUEUE_FLOW, S.IN_QUEUE, S.ADDING_IN_QUEUE])
+@pytest.mark.parametrize("state", [S.IN_QUEUE, S.ADDING_IN_QUEUE])
 def test_e13_left_to_a_queue_the_customer_waits_there(state: S) -> None:
     row = advance(state, E.LEAVE_ASKED)
 
@@ -395,12 +432,12 @@ def test_e13_left_to_a_queue_the_customer_waits_there(state: S) -> None:
     assert C.CANCEL_DESTINATION not in row.commands
 
 
-@pytest.mark.parametrize("state", [S.AGENT_FLOW, S.RINGING, S.ADDING_RINGING])
+@pytest.mark.parametrize("state", [S.SOURCE_FLOW, *TURNED, S.RINGING, S.ADDING_RINGING])
 def test_e13_left_to_an_agent_or_number_the_customer_is_on_hold_while_it_rings(state: S) -> None:
     row = advance(state, E.LEAVE_ASKED)
 
     assert row.to is S.COLD_RINGING
-    assert (C.RING_DESTINATION in row.commands) == (state is S.AGENT_FLOW)
+    assert (C.RING_DESTINATION in row.commands) == (state in FLOWS)
     assert C.SOURCE_WRAPS_UP in row.commands
 
 
@@ -469,6 +506,7 @@ SOUNDS: dict[Place, Hears] = {
 MOVES = {
     C.CUSTOMER_TO_HOLD: (Party.CUSTOMER, Place.HOLD),
     C.CUSTOMER_TO_TALK: (Party.CUSTOMER, Place.TALK),
+    C.CUSTOMER_TO_TRANSFER_FLOW: (Party.CUSTOMER, Place.TRANSFER_FLOW),
     C.CUSTOMER_TO_QUEUE: (Party.CUSTOMER, Place.QUEUE_FLOW),
     C.PLAY_WHISPER_TO_CUSTOMER: (Party.CUSTOMER, Place.WHISPER),
     C.HANG_UP_CUSTOMER: (Party.CUSTOMER, Place.AWAY),
@@ -476,6 +514,7 @@ MOVES = {
     C.SOURCE_TO_QUEUE_FLOW: (Party.SOURCE, Place.QUEUE_FLOW),
     C.SOURCE_TO_RINGBACK: (Party.SOURCE, Place.RINGBACK),
     C.SOURCE_TO_TALK: (Party.SOURCE, Place.TALK),
+    C.SOURCE_TO_HOLD: (Party.SOURCE, Place.HOLD),
     C.PLAY_WHISPER_TO_SOURCE: (Party.SOURCE, Place.WHISPER),
     C.TELL_SOURCE: (Party.SOURCE, Place.AWAY),
     C.HANG_UP_SOURCE: (Party.SOURCE, Place.AWAY),
@@ -501,6 +540,7 @@ class Floor:
     customer: Place = Place.TALK
     source: Place = Place.TALK
     destination: Place = Place.AWAY
+    flow_talks: bool = False
     by_number: bool = False
     waiting: bool = False
     source_working: bool = True
@@ -526,7 +566,8 @@ class Floor:
     def hears(self, party: Party) -> Hears:
         if self.at(party) is not Place.TALK:
             return SOUNDS[self.at(party)]
-        return frozenset(p for p in Party if p is not party and self.at(p) is Place.TALK)
+        flow = {Sound.TRANSFER_FLOW} if self.flow_talks else set()
+        return frozenset(p for p in Party if p is not party and self.at(p) is Place.TALK) | flow
 
     def happened(self, event: Event) -> Floor:
         """What the event itself does, before any command."""
@@ -543,8 +584,16 @@ class Floor:
                 E.FLOW_ENDED
                 | E.TRANSFERRED_TO_AGENT
                 | E.TRANSFERRED_TO_QUEUE
-                | E.SOURCE_WHISPER_ENDED
+                | E.FLOW_TURNED_TO_SOURCE
+                | E.FLOW_TURNED_TO_CUSTOMER
+                | E.FLOW_TURNED_TO_BOTH
             ):
+                floor = self
+                for party in (Party.CUSTOMER, Party.SOURCE):
+                    if self.at(party) in (Place.TRANSFER_FLOW, Place.QUEUE_FLOW):
+                        floor = floor.put(party, Place.LOOSE)
+                return floor
+            case E.SOURCE_WHISPER_ENDED:
                 return self.put(Party.SOURCE, Place.LOOSE)
             case E.CUSTOMER_WHISPER_ENDED | E.CUSTOMER_HOLD_EXPIRED:
                 return self.put(Party.CUSTOMER, Place.LOOSE)
@@ -575,6 +624,10 @@ class Floor:
                     destination_reserved=True,
                     by_number=command is C.DIAL_DESTINATION,
                 )
+            case C.FLOW_TO_TALK | C.FLOW_LEAVES:
+                joins = command is C.FLOW_TO_TALK
+                assert self.flow_talks is not joins
+                return replace(self, flow_talks=joins)
             case C.ENTER_QUEUE:
                 assert not self.waiting
                 return replace(self, waiting=True)
@@ -622,8 +675,10 @@ def can_happen(state: S, floor: Floor) -> Iterator[Event]:
         yield E.DESTINATION_FAILED
     if floor.waiting and floor.destination is Place.AWAY:
         yield from (E.OFFER_WON, E.QUEUE_FULL)
-    if floor.source is Place.TRANSFER_FLOW:
+    flow_is_at = (floor.source, floor.customer)
+    if floor.flow_talks or Place.TRANSFER_FLOW in flow_is_at:
         yield from (E.TRANSFERRED_TO_AGENT, E.TRANSFERRED_TO_QUEUE, E.FLOW_ENDED, E.QUEUE_FULL)
+        yield from (turn for turn, to in TURNS.items() if to is not state)
     if floor.source is Place.QUEUE_FLOW:
         yield E.FLOW_ENDED
     # Away from the source, the limit of the ring or of the whisper comes first.
@@ -636,6 +691,11 @@ def can_happen(state: S, floor: Floor) -> Iterator[Event]:
             yield ended
 
 
+TURNS = {
+    E.FLOW_TURNED_TO_SOURCE: S.SOURCE_FLOW,
+    E.FLOW_TURNED_TO_CUSTOMER: S.CUSTOMER_FLOW,
+    E.FLOW_TURNED_TO_BOTH: S.JOINT_FLOW,
+}
 HANG_UPS = {
     Party.CUSTOMER: E.CUSTOMER_HUNG_UP,
     Party.SOURCE: E.SOURCE_LOST,
@@ -670,6 +730,7 @@ def check(state: S, floor: Floor) -> None:
         assert state is S.ALL_HELD
         assert floor.source is Place.TALK
     check_hold(state, floor)
+    assert floor.flow_talks == (state is S.JOINT_FLOW)
     # Agents are held as long as they have a leg.
     assert floor.source_working == (floor.source is not Place.AWAY)
     assert floor.destination_reserved == (floor.destination is not Place.AWAY)

@@ -114,7 +114,7 @@ def test_a_party_can_only_be_dropped() -> None:
 
 
 DETAILS = {
-    "transferring": (S.AGENT_FLOW, S.QUEUE_FLOW),
+    "transferring": (S.SOURCE_FLOW, S.CUSTOMER_FLOW, S.JOINT_FLOW),
     "queued": (S.IN_QUEUE, S.ADDING_IN_QUEUE),
     "ringing": (S.RINGING, S.ADDING_RINGING, S.COLD_RINGING),
     "whispering": (
@@ -164,7 +164,7 @@ def test_customer_is_held_exactly_when_somebody_or_a_limit_ends_it() -> None:
 
 
 CONTACTS = {
-    C.IN_FLOW: {S.AGENT_FLOW, S.QUEUE_FLOW},
+    C.IN_FLOW: {S.SOURCE_FLOW, S.CUSTOMER_FLOW, S.JOINT_FLOW},
     C.AGENT_WHISPER: {S.AGENT_WHISPER, S.ADDING_WHISPER, S.COLD_WHISPER},
     C.CUSTOMER_WHISPER: {S.SOURCE_WHISPER, S.CUSTOMER_WHISPER},
     C.CONNECTED: {

@@ -14,6 +14,7 @@ from ivr.domain.ids import ContactId, Endpoint, LegId
 from ivr.domain.leg import LegOutcome
 from ivr.ports.telephony import (
     LOST,
+    PROGRAM,
     LegAnswered,
     LegEnded,
     LegFailed,
@@ -178,7 +179,21 @@ def test_inbound_leg_only_ends() -> None:
     ) == [LegEnded(LegId("17.1"), normal=True)]
 
 
-@pytest.mark.parametrize("channel", ["CBAnn/k1-00000001;2", "Surrogate/PJSIP/x-1", "Local/x@y-1;1"])
+def test_end_of_a_leg_to_a_room_is_told() -> None:
+    near = {"Channel": "Local/room-k1@places-00000001;1", "Uniqueid": "k1-f1"}
+
+    assert tell(an_event("Hangup", Cause="16", **near)) == [LegEnded(LegId("k1-f1"), normal=True)]
+
+
+@pytest.mark.parametrize(
+    "channel",
+    [
+        "CBAnn/k1-00000001;2",
+        "Surrogate/PJSIP/x-1",
+        "Local/x@y-1;1",
+        "Local/room-k1@places-00000001;2",
+    ],
+)
 def test_channels_that_are_no_legs_are_not_told(channel: str) -> None:
     other = {"Channel": channel, "Uniqueid": "17.1"}
 
@@ -279,11 +294,14 @@ def test_live_legs_are_read_with_their_places() -> None:
             channel(Channel="PJSIP/b-1", Uniqueid="2", Exten="lost", **up),
             channel(Channel="PJSIP/c-1", Uniqueid="3", Context="inbound", Exten="s"),
             channel(Channel="CBAnn/k1;1", Uniqueid="4", Exten="room-k1", **up),
+            channel(Channel="Local/room-k1@places-1;1", Uniqueid="k1-f1", Exten="agi-leg", **up),
+            channel(Channel="Local/room-k1@places-1;2", Uniqueid="6", Exten="room-k1", **up),
         ]
     ) == [
         LiveLeg(leg_id=LegId("1"), place=room(ContactId("k1")), up=True),
         LiveLeg(leg_id=LegId("2"), place=LOST, up=True),
         LiveLeg(leg_id=LegId("3"), place=None, up=False),
+        LiveLeg(leg_id=LegId("k1-f1"), place=PROGRAM, up=True),
     ]
 
 
