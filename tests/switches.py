@@ -18,12 +18,13 @@ from typing import Final
 
 import pytest
 
-from ivr.domain.ids import E164, Endpoint, LegId
+from ivr.domain.ids import E164, ContactId, Endpoint, LegId
 from ivr.ports.provisioning import AgentPhone, InboundNumber, PbxPlan, Trunk
 from ivr.ports.telephony import (
     HOLD,
     CallControl,
     Entry,
+    LegJoined,
     Participant,
     Place,
     SwitchEvent,
@@ -128,6 +129,16 @@ class Stage(ABC):
     async def saw(self, event: SwitchEvent) -> None:
         """Return once this event was told."""
         await self.until(lambda: event in self.events)
+
+    async def joined(self, leg_id: LegId, contact_id: ContactId) -> LegJoined:
+        """How the leg joined the contact's room last; waits for the first time."""
+
+        def found() -> list[LegJoined]:
+            told = (event for event in self.told(leg_id) if isinstance(event, LegJoined))
+            return [event for event in told if event.contact_id == contact_id]
+
+        await self.until(lambda: bool(found()))
+        return found()[-1]
 
     def told(self, leg_id: LegId) -> list[SwitchEvent]:
         """What was told about a leg."""

@@ -152,6 +152,7 @@ KINDS: Final[Mapping[str, Callable[[Detail], str]]] = {
     "monitor_ended": lambda d: f"{d.get('supervisor')} ended the supervision",
     "monitor_took_over": lambda d: f"{d.get('supervisor')} took the contact over",
     "destination_rang": lambda _: "the destination's phone rings",
+    "room_apart": lambda _: "who should talk did not hear each other: one was joined again",
     "line_changed": lambda d: f"the agent talks on the {d.get('line')} line",
     "customer_held": lambda _: "the agent put the customer on hold",
     "customer_resumed": lambda _: "the agent took the customer off hold",

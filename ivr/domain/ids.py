@@ -7,6 +7,8 @@ from typing import NewType
 ContactId = NewType("ContactId", str)
 LegId = NewType("LegId", str)
 """The channel's Uniqueid: ours for legs we originate, the switch's own for inbound legs."""
+BridgeId = NewType("BridgeId", str)
+"""One of the switch's bridges; who is in two of them do not hear each other."""
 AgentId = NewType("AgentId", str)
 QueueId = NewType("QueueId", str)
 FlowId = NewType("FlowId", str)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from enum import Enum
 from typing import Protocol
 
-from ivr.domain.ids import E164, ContactId, Endpoint, LegId
+from ivr.domain.ids import E164, BridgeId, ContactId, Endpoint, LegId
 from ivr.domain.leg import LegOutcome
 
 
@@ -131,11 +131,13 @@ class LiveLeg:
 
     Attributes:
         up: Whether it has answered.
+        bridge: Where it is mixed with others; none while it is in no room.
     """
 
     leg_id: LegId
     place: Place | None
     up: bool
+    bridge: BridgeId | None = None
 
 
 # --- events, past tense -------------------------------------------------------------------------
@@ -183,10 +185,15 @@ class LegEnded:
 
 @dataclass(frozen=True, slots=True)
 class LegJoined:
-    """A leg entered a talking room."""
+    """A leg entered a talking room.
+
+    Attributes:
+        bridge: Which of the room's, should the switch have made more than one.
+    """
 
     leg_id: LegId
     contact_id: ContactId
+    bridge: BridgeId
 
 
 @dataclass(frozen=True, slots=True)

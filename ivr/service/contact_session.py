@@ -74,6 +74,7 @@ from ivr.service.monitors import Monitors
 from ivr.service.perform import Performer, carry_out
 from ivr.service.phone_keys import PhoneKeys
 from ivr.service.phone_lines import PhoneLines
+from ivr.service.rooms import RoomCheck
 from ivr.service.transfer_changes import hold_ends
 from ivr.service.transfer_requests import begin_transfer, use_verb
 from ivr.service.transfer_run import TransferRun
@@ -112,6 +113,7 @@ class ContactSession:
         lines: The lines of the agent's phone.
         keys: What the agent does with its keys.
         parties: Quick connects beside it, oldest first; there are none without it.
+        room: Whether all who talk hear each other.
     """
 
     def __init__(
@@ -137,6 +139,7 @@ class ContactSession:
         self.lines = PhoneLines(self)
         self.keys = PhoneKeys(self)
         self.parties: list[TransferRun] = []
+        self.room = RoomCheck(self)
         self._begin = begin
         self._reminder = HoldReminder(world, mailbox, contact.id)
         self._programs: asyncio.TaskGroup | None = None
@@ -241,8 +244,7 @@ class ContactSession:
         self._reminder.watch(reminds=False)
         for run in self.transfers():
             run.close()
-        ours = (self.customer, self.agent, self.dial, self.lines.spare)
-        for line in (*ours, *self._brought_in()):
+        for line in (*self.talkers(), self.dial, self.lines.spare):
             if line is not None:
                 line.let_go()
         for farewell in self.farewells.values():
@@ -290,6 +292,8 @@ class ContactSession:
             await self.transfer.refresh()
         if not isinstance(message, LegEvent) or not await self._is_of_others(message):
             await self._handle_own(message)
+        if isinstance(message, LegJoined):
+            await self.room.joined(message)
         await self.lines.end_with_agent()
         if self.monitors:
             await self.monitors.follow()
@@ -629,10 +633,10 @@ class ContactSession:
         """The quick connect whose destination's contact this is."""
         return next((run for run in self.transfers() if run.contact.id == contact_id), None)
 
-    def _brought_in(self) -> list[Line]:
-        """Lines that quick connects have made."""
-        lines = (line for run in self.transfers() for line in (run.destination, run.flow))
-        return [line for line in lines if line is not None]
+    def talkers(self) -> list[Line]:
+        """Lines of customer and agent, and of whom quick connects have brought in."""
+        brought_in = (line for run in self.transfers() for line in (run.destination, run.flow))
+        return [each for each in (self.customer, self.agent, *brought_in) if each is not None]
 
     def transfer_over(self, run: TransferRun) -> None:
         """A quick connect has come to its end: whoever is left is this contact's, or the other's.
@@ -643,12 +647,13 @@ class ContactSession:
         if run is not self.transfer:
             self.parties.remove(run)
             return
-        self.transfer = None
         if run.transfer.handed_over and run.contact.state is not S.ENDED:
             self._begin(run.contact)
+            self.room.hand_over(run.contact.id)
             for party in self.parties:
                 party.goes_with(run.contact.id)
             self.parties.clear()
+        self.transfer = None
 
     async def promote(self) -> None:
         """Have the newest party be the one with the controls, where there is none."""
@@ -713,8 +718,8 @@ class ContactSession:
 
     async def _program_ended(self, participant: Participant, end: FlowEnd) -> None:
         farewells = (f.line for f in self.farewells.values())
-        lines = (self.customer, self.agent, *farewells, *self._brought_in())
-        line = next((each for each in lines if each and each.participant is participant), None)
+        lines = (*self.talkers(), *farewells)
+        line = next((each for each in lines if each.participant is participant), None)
         if line is None:
             return
         line.program = None
@@ -759,7 +764,7 @@ class ContactSession:
         except LinkDown:
             return
         live = {leg.leg_id: leg for leg in legs}
-        for line in (self.customer, self.agent, self.dial, *self._brought_in()):
+        for line in (*self.talkers(), self.dial):
             if line is not None and line.is_newborn():
                 live.setdefault(line.leg_id, LiveLeg(leg_id=line.leg_id, place=None, up=False))
         await self.lines.compare(live)
@@ -789,6 +794,7 @@ class ContactSession:
             apart = self.monitors.owns(leg.leg_id) or self.lines.owns(leg.leg_id)
             if self.mailbox.owner(leg.leg_id) == self.id and not apart:
                 await self.performer.put_right(leg.leg_id, live=leg)
+        await self.room.compare(live)
         await self.performer.put_agent_right()
 
     async def _compare_dial(self, live: Mapping[LegId, LiveLeg]) -> None:

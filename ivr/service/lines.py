@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ivr.domain.agent import AgentActivity
 from ivr.domain.errors import LegGone
-from ivr.domain.ids import AgentId, ContactId, LegId
+from ivr.domain.ids import AgentId, BridgeId, ContactId, LegId
 from ivr.ports.telephony import CallControl, Participant, Place
 
 NEWBORN = 2.0
@@ -34,6 +34,7 @@ class Line:
         program: What runs on it.
         stuck: The participant is still busy with something that was given up.
         born: Loop time at which it was ordered; none for a leg that was there already.
+        bridge: In which it was seen to join the room; none once it was sent anywhere.
     """
 
     leg_id: LegId
@@ -42,6 +43,7 @@ class Line:
     program: asyncio.Task[None] | None = None
     stuck: bool = False
     born: float | None = None
+    bridge: BridgeId | None = None
 
     def is_newborn(self) -> bool:
         """Whether the leg was ordered so recently that the switch may not have it yet."""
@@ -58,7 +60,7 @@ class Line:
             self.program.cancel()
         if self.released is not None:
             self.released.set()
-        self.participant = self.released = self.program = None
+        self.participant = self.released = self.program = self.bridge = None
         self.stuck = False
 
     async def send(self, switch: CallControl, place: Place) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ivr.domain.contact import ContactState
-from ivr.domain.errors import LegGone, LinkDown, NotFound, NotNow, TelephonyError
+from ivr.domain.errors import LinkDown, NotFound, NotNow, TelephonyError
 from ivr.domain.ids import AgentId, ContactId, LegId
 from ivr.domain.leg import Role, outbound_leg_id
 from ivr.domain.monitor import Monitor, MonitorMode, MonitorVerb
@@ -206,6 +206,11 @@ class Monitors:
         """Whether this is a supervisor's leg."""
         return leg_id in self._posts
 
+    def barging(self) -> list[Line]:
+        """Lines of the supervisors who talk in the room."""
+        place = room(self._s.contact.talks_in)
+        return [post.line for post in self._posts.values() if post.at == place]
+
     def _place_of(self, mode: MonitorMode) -> Place:
         s = self._s
         if mode is MonitorMode.BARGE or s.agent is None:
@@ -217,10 +222,7 @@ class Monitors:
         place = self._place_of(post.monitor.mode)
         if post.up and post.at != place:
             post.at = place
-            try:
-                await self._s.world.switch.move(post.line.leg_id, place)
-            except LegGone:
-                return  # its own event says so
+            await post.line.send(self._s.world.switch, place)
 
     async def _over(self, leg_id: LegId) -> None:
         post = self._posts.pop(leg_id)

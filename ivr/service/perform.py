@@ -450,14 +450,9 @@ class Performer:
         """Send a leg that is not where its role and the contact's state want it to its place."""
         s = self._s
         farewell = s.farewells.get(leg_id)
-        run = s.transfer_of(leg_id)
-        part = run.line_of(leg_id) if run is not None else None
-        if run is not None and part is not None:
-            line, place = part, run.sounds.place_for(part)
-        elif s.customer is not None and s.customer.leg_id == leg_id:
-            line, place = s.customer, self._customer_place()
-        elif s.agent is not None and s.agent.leg_id == leg_id:
-            line, place = s.agent, self._agent_place()
+        talker = next((line for line in s.talkers() if line.leg_id == leg_id), None)
+        if talker is not None:
+            line, place = talker, self.place_of(talker)
         elif farewell is not None and farewell.sound is not None and (live is None or live.up):
             line, place = farewell.line, PROGRAM
         elif s.dial is None or s.dial.leg_id != leg_id:
@@ -470,6 +465,13 @@ class Performer:
             return
         if line.participant is None:
             await self._send(line, place)
+
+    def place_of(self, line: Line) -> Place:
+        """Where one of the session's talkers belongs now."""
+        run = self._s.transfer_of(line.leg_id)
+        if run is not None:
+            return run.sounds.place_for(line)
+        return self._customer_place() if line is self._s.customer else self._agent_place()
 
     async def put_agent_right(self) -> None:
         """Have whoever is reserved for this contact do what its state says, or be free of it."""

@@ -29,7 +29,7 @@ from types import TracebackType
 from typing import Final, Self, cast
 
 from ivr.domain.errors import LegGone, LinkDown, TelephonyError
-from ivr.domain.ids import ContactId, Endpoint, LegId
+from ivr.domain.ids import BridgeId, ContactId, Endpoint, LegId
 from ivr.domain.leg import LegOutcome
 from ivr.ports.clock import Clock
 from ivr.ports.telephony import (
@@ -99,6 +99,7 @@ class _Visit:
     """A leg's stay at one place; ``over`` once it has left."""
 
     place: Place | None
+    bridge: BridgeId | None = None
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -126,6 +127,8 @@ class FakeSwitch:
         sound_length: How long a sound lasts unless ``sound_lengths`` says otherwise.
         sound_lengths: Length of a sound by its id.
         used_legs: Every leg id ever dialled, in order.
+        next_joins_alone: Whether the next leg that joins a room comes into a bridge that nobody
+            finds after it, as happens on Asterisk when the last one goes at that moment.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -133,6 +136,7 @@ class FakeSwitch:
         self.sound_length = timedelta(seconds=1)
         self.sound_lengths: dict[str, timedelta] = {}
         self.used_legs: list[LegId] = []
+        self.next_joins_alone = False
         self._clock = clock
         self._sink: EventSink | None = None
         self._handler: ParticipantHandler | None = None
@@ -140,6 +144,8 @@ class FakeSwitch:
         self._phones: dict[str, FakePhone] = {}
         self._legs: dict[LegId, _Leg] = {}
         self._inbound = itertools.count(1)
+        self._bridges = itertools.count(1)
+        self._found: dict[ContactId, BridgeId] = {}
         self._changed = asyncio.Event()
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -249,6 +255,12 @@ class FakeSwitch:
         place = room(contact_id)
         return frozenset(leg.leg_id for leg in self._legs.values() if leg.visit.place == place)
 
+    def hear_each_other(self, contact_id: ContactId) -> bool:
+        """Whether all legs in a contact's talking room are in one bridge."""
+        place = room(contact_id)
+        visits = [leg.visit for leg in self._legs.values() if leg.visit.place == place]
+        return len({visit.bridge for visit in visits}) <= 1
+
     async def until(self, so: Callable[[], bool]) -> None:
         """Return once this is so; looked at after each change on the switch."""
         while not so():
@@ -305,7 +317,7 @@ class FakeSwitch:
         """Every leg on the switch now (see the port)."""
         self._need_link()
         return [
-            LiveLeg(leg_id=leg.leg_id, place=leg.visit.place, up=leg.up)
+            LiveLeg(leg_id=leg.leg_id, place=leg.visit.place, up=leg.up, bridge=leg.visit.bridge)
             for leg in self._legs.values()
         ]
 
@@ -466,7 +478,8 @@ class FakeSwitch:
             case PlaceKind.ROOM:
                 leg.up = True
                 if place and place.room:
-                    self._emit(LegJoined(leg.leg_id, place.room))
+                    visit.bridge = self._bridge_of(place.room)
+                    self._emit(LegJoined(leg.leg_id, place.room, visit.bridge))
             case PlaceKind.SORRY | PlaceKind.REMINDER if place and place.room:
                 leg.phone.heard.append(place.kind.value)
                 self._spawn(self._move(leg, room(place.room), visit))
@@ -479,6 +492,18 @@ class FakeSwitch:
                 self._ended(leg)
             case _:  # it stays there and hears what the place plays
                 return
+
+    def _bridge_of(self, contact_id: ContactId) -> BridgeId:
+        """The bridge that who joins a room now comes into: a new one if nobody is in it."""
+        found = self._found.get(contact_id)
+        is_there = any(leg.visit.bridge == found for leg in self._legs.values())
+        if found is not None and is_there and not self.next_joins_alone:
+            return found
+        bridge = BridgeId(f"bridge-{next(self._bridges)}")
+        if not self.next_joins_alone:
+            self._found[contact_id] = bridge
+        self.next_joins_alone = False
+        return bridge
 
     async def _tone(self, leg: _Leg, visit: _Visit) -> None:
         if await self.passes(TONE_LASTS, visit.over):

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from ivr.domain.errors import LegGone, TelephonyError
-from ivr.domain.ids import E164, ContactId, Endpoint, LegId
+from ivr.domain.ids import E164, BridgeId, ContactId, Endpoint, LegId
 from ivr.domain.leg import LegOutcome
 from ivr.ports.provisioning import AgentPhone, InboundNumber, PbxPlan, Trunk
 from ivr.ports.telephony import (
@@ -115,6 +115,16 @@ class Edge:
 
     async def saw(self, event: SwitchEvent, *, within: float = 8) -> None:
         await self.until(lambda: event in self.events, within=within)
+
+    async def joined(self, leg_id: LegId) -> BridgeId:
+        """The bridge in which the leg has joined the room; waits for it."""
+
+        def found() -> list[BridgeId]:
+            told = (event for event in self.told(leg_id) if isinstance(event, LegJoined))
+            return [event.bridge for event in told if event.contact_id == CONTACT]
+
+        await self.until(lambda: bool(found()))
+        return found()[-1]
 
     async def ask(self, participant: Participant, *, most: int = 20, terminator: str = "#") -> None:
         """Take keys, and let the test see when."""
@@ -280,15 +290,15 @@ async def test_two_legs_meet_in_a_room_and_part(pbx: Pbx) -> None:
         await edge.control.call(an_order(agent_leg, place=RINGBACK, agent=True))
         await edge.saw(LegAnswered(agent_leg))
         await edge.control.call(an_order(customer_leg, place=room(CONTACT)))
-        await edge.saw(LegJoined(customer_leg, CONTACT))
+        bridge = await edge.joined(customer_leg)
         await edge.control.move(agent_leg, room(CONTACT))
-        await edge.saw(LegJoined(agent_leg, CONTACT))
+        assert await edge.joined(agent_leg) == bridge
         heard = customer.calls[0].heard
         await heard.until(lambda r: listen(r.pcm).longest_ms(AGENT) >= 300, within=5)
 
         assert sorted(await edge.control.live_legs(), key=lambda leg: leg.leg_id) == [
-            LiveLeg(leg_id=agent_leg, place=room(CONTACT), up=True),
-            LiveLeg(leg_id=customer_leg, place=room(CONTACT), up=True),
+            LiveLeg(leg_id=agent_leg, place=room(CONTACT), up=True, bridge=bridge),
+            LiveLeg(leg_id=customer_leg, place=room(CONTACT), up=True, bridge=bridge),
         ]
         invite = customer.invites[0]
         assert (invite.caller_name, invite.caller_number) == ('Müller & "Söhne", Inc.', OURS)
@@ -479,7 +489,7 @@ async def test_moving_a_leg_ends_its_program(pbx: Pbx) -> None:
         await edge.control.move(legs[0], room(CONTACT))
         async with asyncio.timeout(2):
             await gone.wait()
-        await edge.saw(LegJoined(legs[0], CONTACT))
+        await edge.joined(legs[0])
         assert [leg.place for leg in await edge.control.live_legs()] == [room(CONTACT)]
         call.hang_up()
         await edge.saw(LegEnded(legs[0], normal=True))

@@ -196,11 +196,11 @@ async def test_moves_take_a_leg_from_place_to_place(stage: Stage, leg: LegId) ->
         await stage.control.move(leg, place)
         await stage.is_at(leg, place)
         if place == room(CONTACT):  # it stands at the door before it has joined
-            await stage.saw(LegJoined(leg, CONTACT))
+            joined = await stage.joined(leg, CONTACT)
     await stage.control.move(leg, END)
     await stage.saw(LegEnded(leg, normal=True))
 
-    assert stage.told(leg)[2:] == [LegJoined(leg, CONTACT), LegEnded(leg, normal=True)]
+    assert stage.told(leg)[2:] == [joined, LegEnded(leg, normal=True)]
     with pytest.raises(LegGone):
         await stage.control.move(leg, HOLD)
     await stage.control.hang_up(leg)
@@ -216,7 +216,7 @@ async def test_a_leg_that_hears_a_tone_comes_to_the_room(
 
     await stage.control.move(leg, tone(CONTACT))
 
-    await stage.saw(LegJoined(leg, CONTACT))
+    await stage.joined(leg, CONTACT)
     await stage.is_at(leg, room(CONTACT))
 
 
@@ -235,7 +235,7 @@ async def test_leg_to_a_room_is_answered_there_and_is_one_leg(stage: Stage, leg:
 async def test_party_who_hangs_up_ends_the_leg(stage: Stage, leg: LegId) -> None:
     stage.customer_will(Habit.ANSWERS)
     await stage.control.call(an_order(leg, place=room(CONTACT)))
-    await stage.saw(LegJoined(leg, CONTACT))
+    await stage.joined(leg, CONTACT)
 
     await stage.customer_hangs_up()
     await stage.saw(LegEnded(leg, normal=True))
@@ -344,11 +344,46 @@ async def test_move_ends_the_program(stage: Stage) -> None:
     await stage.control.move(legs[0], room(CONTACT))
     async with asyncio.timeout(5):
         await gone.wait()
-    await stage.saw(LegJoined(legs[0], CONTACT))
+    await stage.joined(legs[0], CONTACT)
 
     await stage.is_at(legs[0], room(CONTACT))
     stage.caller_hangs_up()
     await stage.saw(LegEnded(legs[0], normal=True))
+
+
+async def test_who_is_in_one_room_is_in_one_bridge_and_an_empty_room_has_none(
+    stage: Stage, leg: LegId
+) -> None:
+    legs: list[LegId] = []
+
+    async def handler(participant: Participant) -> None:
+        legs.append(participant.leg_id)
+        await participant.leave(room(CONTACT))
+
+    async def bridges() -> set[str | None]:
+        return {each.bridge for each in await stage.control.live_legs()}
+
+    stage.handler = handler
+    stage.customer_will(Habit.ANSWERS)
+    await stage.control.call(an_order(leg, place=room(CONTACT)))
+    first = await stage.joined(leg, CONTACT)
+    stage.dials()
+    await stage.until(lambda: bool(legs))
+    other = await stage.joined(legs[0], CONTACT)
+
+    assert other.bridge == first.bridge
+    assert await bridges() == {first.bridge}
+    stage.caller_hangs_up()
+    await stage.is_gone(legs[0])
+    await stage.control.move(leg, QUIET)
+    await stage.is_at(leg, QUIET)
+    assert await bridges() == {None}
+    await stage.control.move(leg, room(CONTACT))
+    await stage.until(lambda: sum(isinstance(each, LegJoined) for each in stage.told(leg)) == 2)
+    second = await stage.joined(leg, CONTACT)
+    assert second.bridge != first.bridge
+    await stage.control.hang_up(leg)
+    await stage.is_gone(leg)
 
 
 async def test_program_that_names_no_next_place_is_started_again(stage: Stage) -> None:

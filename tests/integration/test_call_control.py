@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from ivr.domain.errors import LegGone, LinkDown, TelephonyError
-from ivr.domain.ids import E164, ContactId, Endpoint, LegId
+from ivr.domain.ids import E164, BridgeId, ContactId, Endpoint, LegId
 from ivr.domain.leg import LegOutcome
 from ivr.ports.telephony import (
     HOLD,
@@ -154,7 +154,7 @@ async def test_answered_leg_is_told_once(peer: AmiPeer, house: House) -> None:
         {"Event": "Newstate", "ChannelState": "5", **PJSIP},
         {"Event": "Newstate", "ChannelState": "6", **PJSIP},
         {"Event": "OriginateResponse", "ActionID": "leg/k1-c1", "Response": "Success"},
-        {"Event": "ConfbridgeJoin", "Conference": "k1", **PJSIP},
+        {"Event": "ConfbridgeJoin", "Conference": "k1", "BridgeUniqueid": "b1", **PJSIP},
         {"Event": "UserEvent", "UserEvent": "LegLost", "Leg": LEG},
         {"Event": "Hangup", "Cause": "16", **PJSIP},
     )
@@ -163,7 +163,7 @@ async def test_answered_leg_is_told_once(peer: AmiPeer, house: House) -> None:
     assert house.events[1:] == [
         LegRang(LEG),
         LegAnswered(LEG),
-        LegJoined(LEG, ContactId("k1")),
+        LegJoined(LEG, ContactId("k1"), BridgeId("b1")),
         LegStranded(LEG),
         LegEnded(LEG, normal=True),
     ]

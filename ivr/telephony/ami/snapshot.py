@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from ivr.domain.ids import Endpoint, LegId
+from ivr.domain.ids import BridgeId, Endpoint, LegId
 from ivr.ports.telephony import LiveLeg
 from ivr.telephony.ami.message import SafeMessage
 from ivr.telephony.ami.translate import LEG_CHANNEL, is_leg_channel
@@ -26,6 +26,7 @@ def live_legs(channels: Iterable[SafeMessage]) -> list[LiveLeg]:
                 else None
             ),
             up=channel.text("ChannelState") == _UP,
+            bridge=BridgeId(channel.text("BridgeId")) or None,
         )
         for channel in channels
         if channel.name == "CoreShowChannel" and is_leg_channel(channel.text("Channel"))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ivr.domain.errors import TelephonyError
-from ivr.domain.ids import ContactId, Endpoint, LegId
+from ivr.domain.ids import BridgeId, ContactId, Endpoint, LegId
 from ivr.ports.telephony import (
     LegEnded,
     LegEvent,
@@ -149,7 +149,8 @@ def _confbridge_join(message: SafeMessage) -> Sighting | None:
     if not _is_leg(message):
         return None
     contact_id = ContactId(message.text("Conference"))
-    return LegJoined(LegId(message.text("Uniqueid")), contact_id)
+    bridge = BridgeId(message.text("BridgeUniqueid"))
+    return LegJoined(LegId(message.text("Uniqueid")), contact_id, bridge)
 
 
 def _user_event(message: SafeMessage) -> Sighting | None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.domain.errors import TelephonyError
-from ivr.domain.ids import ContactId, Endpoint, LegId
+from ivr.domain.ids import BridgeId, ContactId, Endpoint, LegId
 from ivr.domain.leg import LegOutcome
 from ivr.ports.telephony import (
     LOST,
@@ -70,7 +70,7 @@ def test_recorded_answer_is_told_in_order() -> None:
     assert tell(*recorded("answered"), began=leg) == [
         LegRang(leg),
         LegAnswered(leg),
-        LegJoined(leg, ContactId("k1")),
+        LegJoined(leg, ContactId("k1"), BridgeId("2f9f568d-7612-4abd-bf75-0e6ad5faa0ed")),
         LegEnded(leg, normal=True),
     ]
 
@@ -290,15 +290,15 @@ def test_live_legs_are_read_with_their_places() -> None:
     up = {"ChannelState": "6", "Context": "places"}
     assert snapshot.live_legs(
         [
-            channel(Channel="PJSIP/a-1", Uniqueid="1", Exten="room-k1", **up),
-            channel(Channel="PJSIP/b-1", Uniqueid="2", Exten="lost", **up),
+            channel(Channel="PJSIP/a-1", Uniqueid="1", Exten="room-k1", BridgeId="b1", **up),
+            channel(Channel="PJSIP/b-1", Uniqueid="2", Exten="lost", BridgeId="", **up),
             channel(Channel="PJSIP/c-1", Uniqueid="3", Context="inbound", Exten="s"),
             channel(Channel="CBAnn/k1;1", Uniqueid="4", Exten="room-k1", **up),
             channel(Channel="Local/room-k1@places-1;1", Uniqueid="k1-f1", Exten="agi-leg", **up),
             channel(Channel="Local/room-k1@places-1;2", Uniqueid="6", Exten="room-k1", **up),
         ]
     ) == [
-        LiveLeg(leg_id=LegId("1"), place=room(ContactId("k1")), up=True),
+        LiveLeg(leg_id=LegId("1"), place=room(ContactId("k1")), up=True, bridge=BridgeId("b1")),
         LiveLeg(leg_id=LegId("2"), place=LOST, up=True),
         LiveLeg(leg_id=LegId("3"), place=None, up=False),
         LiveLeg(leg_id=LegId("k1-f1"), place=PROGRAM, up=True),

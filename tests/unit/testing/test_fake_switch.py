@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
 from ivr.domain.errors import LegGone, LinkDown, TelephonyError
-from ivr.domain.ids import E164, ContactId, Endpoint, LegId
+from ivr.domain.ids import E164, BridgeId, ContactId, Endpoint, LegId
 from ivr.domain.leg import LegOutcome
 from ivr.ports.telephony import (
     END,
@@ -31,6 +32,7 @@ from ivr.ports.telephony import (
     LiveLeg,
     Participant,
     PhoneChanged,
+    Place,
     SwitchDown,
     SwitchEvent,
     SwitchUp,
@@ -224,7 +226,7 @@ def test_person_decides_by_hand() -> None:
 
         phone.answer()
         await world.switch.move(LEG, room(CONTACT))
-        await world.saw(LegJoined(LEG, CONTACT))
+        await world.saw(LegJoined(LEG, CONTACT, BridgeId("bridge-1")))
         assert world.switch.talking(CONTACT) == {LEG}
         phone.hang_up()
 
@@ -476,3 +478,24 @@ def test_failing_handler_fails_the_test() -> None:
 
     with pytest.raises(ExceptionGroup, match="unhandled errors"):
         run(story, handler)
+
+
+def test_two_in_one_room_may_be_in_different_bridges() -> None:
+    async def story(world: World) -> None:
+        for alone in (False, True, False):
+            leg = world.switch.dials("+4930999999").leg
+            await world.switch.until(partial(is_at, world, leg, HOLD))
+            world.switch.next_joins_alone = alone
+            assert leg is not None
+            await world.switch.move(leg, room(CONTACT))
+            await world.switch.until(partial(is_at, world, leg, room(CONTACT)))
+
+        first, second, third = [leg.bridge for leg in await world.switch.live_legs()]
+        assert first == third != second
+        assert not world.switch.hear_each_other(CONTACT)
+
+    run(story)
+
+
+def is_at(world: World, leg: LegId | None, place: Place) -> bool:
+    return world.switch.where(leg) == place
