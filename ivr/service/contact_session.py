@@ -707,10 +707,20 @@ class ContactSession:
         task.add_done_callback(lambda _: work.close())  # one that is cancelled may not have begun
         line.program = task
 
-    async def _program_ended(self, participant: Participant, end: FlowEnd) -> None:
+    def participant_of(self, leg_id: LegId) -> Participant | None:
+        """The participant of a leg of this session, while it is with the controller."""
+        lines = self._programmed()
+        return next((line.participant for line in lines if line.leg_id == leg_id), None)
+
+    def _programmed(self) -> list[Line]:
+        """The lines to which something may be played."""
         farewells = (f.line for f in self.farewells.values())
         lines = (self.customer, self.agent, *farewells, *self._destinations())
-        line = next((each for each in lines if each and each.participant is participant), None)
+        return [line for line in lines if line is not None]
+
+    async def _program_ended(self, participant: Participant, end: FlowEnd) -> None:
+        lines = self._programmed()
+        line = next((each for each in lines if each.participant is participant), None)
         if line is None:
             return
         line.program = None

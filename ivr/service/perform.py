@@ -437,7 +437,7 @@ class Performer:
         elif s.customer is not None and s.customer.leg_id == leg_id:
             line, place = s.customer, self._customer_place()
         elif s.agent is not None and s.agent.leg_id == leg_id:
-            line, place = s.agent, self._agent_place()
+            line, place = s.agent, self.agent_place()
         elif farewell is not None and farewell.sound is not None and (live is None or live.up):
             line, place = farewell.line, PROGRAM
         elif s.dial is None or s.dial.leg_id != leg_id:
@@ -489,7 +489,8 @@ class Performer:
         else:
             await self._send(line, self._customer_place())
 
-    def _agent_place(self) -> Place:
+    def agent_place(self) -> Place:
+        """Where the agent belongs without a quick connect."""
         match self._s.contact.state:
             case S.CONNECTED:
                 return room(self._s.contact.talks_in)

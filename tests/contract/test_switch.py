@@ -20,6 +20,7 @@ from ivr.ports.telephony import (
     PROGRAM,
     QUIET,
     RINGBACK,
+    SORRY_RINGING,
     CallOrder,
     Keys,
     LegAnswered,
@@ -217,6 +218,16 @@ async def test_a_leg_that_hears_a_tone_comes_to_the_room(
 
     await stage.saw(LegJoined(leg, CONTACT))
     await stage.is_at(leg, room(CONTACT))
+
+
+async def test_a_leg_that_hears_a_tone_comes_to_the_ringing(stage: Stage, leg: LegId) -> None:
+    stage.customer_will(Habit.ANSWERS)
+    await stage.control.call(an_order(leg))
+    await stage.saw(LegAnswered(leg))
+
+    await stage.control.move(leg, SORRY_RINGING)
+
+    await stage.is_at(leg, RINGBACK)
 
 
 async def test_party_who_hangs_up_ends_the_leg(stage: Stage, leg: LegId) -> None:
