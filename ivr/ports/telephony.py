@@ -19,6 +19,7 @@ class PlaceKind(Enum):
     LISTEN = "listen"  # hears what another leg hears and says
     COACH = "coach"  # likewise, and is heard by that leg alone
     SORRY = "sorry"  # hears that a key did nothing, then talks on in the room
+    SORRY_RINGING = "sorry-ringing"  # hears that a key did nothing, then ringing again
     REMINDER = "reminder"  # hears that somebody is still on hold, then talks on in the room
     HOLD = "hold"  # hears music
     RINGBACK = "ringback"  # hears ringing
@@ -46,6 +47,7 @@ class Place:
 
 HOLD = Place(PlaceKind.HOLD)
 RINGBACK = Place(PlaceKind.RINGBACK)
+SORRY_RINGING = Place(PlaceKind.SORRY_RINGING)
 QUIET = Place(PlaceKind.QUIET)
 PROGRAM = Place(PlaceKind.PROGRAM)
 LOST = Place(PlaceKind.LOST)
@@ -414,6 +416,13 @@ class Participant(Protocol):
 
     async def music(self, duration: timedelta) -> None:
         """Play music on hold for so long; keys but feature codes are ignored."""
+        ...
+
+    def code_answered(self, code: str, *, accepted: bool) -> None:
+        """Say whether a feature code that was keyed here did something; if not, a tone is heard.
+
+        An answer that comes late, or to a code of another place, changes nothing.
+        """
         ...
 
     async def leave(self, place: Place) -> None:

@@ -638,6 +638,10 @@ class ContactSession:
         brought_in = (line for run in self.transfers() for line in (run.destination, run.flow))
         return [each for each in (self.customer, self.agent, *brought_in) if each is not None]
 
+    def talker(self, leg_id: LegId) -> Line | None:
+        """The one of these that a leg is."""
+        return next((line for line in self.talkers() if line.leg_id == leg_id), None)
+
     def transfer_over(self, run: TransferRun) -> None:
         """A quick connect has come to its end: whoever is left is this contact's, or the other's.
 
@@ -716,9 +720,18 @@ class ContactSession:
         task.add_done_callback(lambda _: work.close())  # one that is cancelled may not have begun
         line.program = task
 
-    async def _program_ended(self, participant: Participant, end: FlowEnd) -> None:
+    def participant_of(self, leg_id: LegId) -> Participant | None:
+        """The participant of a leg of this session, while it is with the controller."""
+        lines = self._programmed()
+        return next((line.participant for line in lines if line.leg_id == leg_id), None)
+
+    def _programmed(self) -> list[Line]:
+        """The lines to which something may be played."""
         farewells = (f.line for f in self.farewells.values())
-        lines = (*self.talkers(), *farewells)
+        return [*self.talkers(), *farewells]
+
+    async def _program_ended(self, participant: Participant, end: FlowEnd) -> None:
+        lines = self._programmed()
         line = next((each for each in lines if each.participant is participant), None)
         if line is None:
             return

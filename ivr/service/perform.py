@@ -450,7 +450,7 @@ class Performer:
         """Send a leg that is not where its role and the contact's state want it to its place."""
         s = self._s
         farewell = s.farewells.get(leg_id)
-        talker = next((line for line in s.talkers() if line.leg_id == leg_id), None)
+        talker = s.talker(leg_id)
         if talker is not None:
             line, place = talker, self.place_of(talker)
         elif farewell is not None and farewell.sound is not None and (live is None or live.up):
@@ -512,6 +512,7 @@ class Performer:
             await self._send(line, self._customer_place())
 
     def _agent_place(self) -> Place:
+        """Where the agent belongs without a quick connect."""
         match self._s.contact.state:
             case S.CONNECTED:
                 return room(self._s.contact.talks_in)

@@ -11,7 +11,7 @@ from ivr.domain.ids import LegId
 from ivr.domain.phone_number import mask_in
 from ivr.domain.quick_connect import reminds_of_hold
 from ivr.ports.store import Note
-from ivr.ports.telephony import reminder, room, sorry
+from ivr.ports.telephony import RINGBACK, SORRY_RINGING, Place, reminder, room, sorry
 from ivr.service.transfer_changes import hold_begins, hold_ends
 from ivr.service.transfer_requests import begin_transfer, use_verb
 
@@ -28,25 +28,29 @@ class PhoneKeys:
         self._s = session
 
     async def keyed(self, leg_id: LegId, code: str) -> None:
-        """An agent has keyed a feature code; whoever talks hears that one was in vain."""
+        """An agent has keyed a feature code, and hears if it was in vain."""
+        accepted = True
         try:
             await self._use_code(leg_id, code)
         except NotNow as error:
+            accepted = False
             note = Note("code_refused", {"code": code, "reason": str(error)})
             await self._s.world.store.note(self._s.id, note, now=self._s.now())
-            if self._talks(leg_id):
-                await self._s.world.switch.move(leg_id, sorry(self._s.contact.talks_in))
+        participant = self._s.participant_of(leg_id)
+        if participant is not None:
+            participant.code_answered(code, accepted=accepted)
+        elif not accepted and (place := self._sorry(leg_id)) is not None:
+            await self._s.world.switch.move(leg_id, place)
 
-    def _talks(self, leg_id: LegId) -> bool:
-        """Whether a leg belongs in the talking room now; it may have keyed before it was moved."""
-        if self._s.transfer is None:
-            is_agents = self._s.agent is not None and self._s.agent.leg_id == leg_id
-            return is_agents and self._s.contact.state is S.CONNECTED
-        run = self._s.transfer_of(leg_id)
-        line = run.line_of(leg_id) if run is not None else None
-        if run is None or line is None:
-            return False
-        return run.sounds.place_of(run.party_of(line)) == room(self._s.contact.talks_in)
+    def _sorry(self, leg_id: LegId) -> Place | None:
+        """Where a leg hears that a code was in vain, on the way back to where it belongs."""
+        talker, talks_in = self._s.talker(leg_id), self._s.contact.talks_in
+        if talker is None:
+            return None
+        place = self._s.performer.place_of(talker)  # it may have keyed before it was moved
+        if place == room(talks_in):
+            return sorry(talks_in)
+        return SORRY_RINGING if place == RINGBACK else None
 
     def may_forget_a_hold(self) -> bool:
         """Whether the agent is in the talking room while somebody is on hold."""

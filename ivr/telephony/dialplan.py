@@ -98,18 +98,20 @@ def agi(script: Script) -> PlaceName:
 
 HOLD: Final = PlaceName("hold")
 RING: Final = PlaceName("ring")
+SORRY: Final = PlaceName("sorry")
 QUIET: Final = PlaceName("quiet")
 LOST: Final = PlaceName("lost")
 REORDER: Final = PlaceName("reorder")
 GOODBYE: Final = PlaceName("goodbye")
 BYE: Final = PlaceName("bye")
 
-FIXED_PLACES: Final = frozenset({HOLD, RING, QUIET, LOST, REORDER, GOODBYE, BYE})
+FIXED_PLACES: Final = frozenset({HOLD, RING, SORRY, QUIET, LOST, REORDER, GOODBYE, BYE})
 """Every place that is not one per contact, per leg or per script."""
 
 _NAMES: Final = {
     PlaceKind.HOLD: HOLD,
     PlaceKind.RINGBACK: RING,
+    PlaceKind.SORRY_RINGING: SORRY,
     PlaceKind.QUIET: QUIET,
     PlaceKind.PROGRAM: agi(Script.LEG),
     PlaceKind.LOST: LOST,

@@ -126,6 +126,12 @@ class FakeParticipant:
         self._line.stir()
         await self._wait(duration)
 
+    def code_answered(self, code: str, *, accepted: bool) -> None:
+        """Let the person hear that a code did nothing."""
+        if not accepted:
+            self._phone.heard.append("sorry")
+            self._line.stir()
+
     async def leave(self, place: Place) -> None:
         """Send the leg to its next place; the participant is over."""
         self._check()

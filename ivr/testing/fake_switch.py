@@ -37,6 +37,7 @@ from ivr.ports.telephony import (
     LOST,
     PROGRAM,
     REORDER,
+    RINGBACK,
     CallOrder,
     Entry,
     EventSink,
@@ -67,6 +68,7 @@ RETRY_EVERY: Final = timedelta(seconds=1)
 TRIES: Final = 60
 """How often it knocks before it hears the goodbye."""
 TONE_LASTS: Final = timedelta(seconds=3)
+SORRY_LASTS: Final = timedelta(seconds=0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -482,7 +484,10 @@ class FakeSwitch:
                     self._emit(LegJoined(leg.leg_id, place.room, visit.bridge))
             case PlaceKind.SORRY | PlaceKind.REMINDER if place and place.room:
                 leg.phone.heard.append(place.kind.value)
-                self._spawn(self._move(leg, room(place.room), visit))
+                self._spawn(self._go_on(leg, room(place.room), visit))
+            case PlaceKind.SORRY_RINGING:
+                leg.phone.heard.append("sorry")
+                self._spawn(self._go_on(leg, RINGBACK, visit))
             case PlaceKind.PROGRAM:
                 self._spawn(self._hand_over(leg, visit))
             case PlaceKind.REORDER | PlaceKind.GOODBYE:
@@ -504,6 +509,10 @@ class FakeSwitch:
             self._found[contact_id] = bridge
         self.next_joins_alone = False
         return bridge
+
+    async def _go_on(self, leg: _Leg, place: Place, visit: _Visit) -> None:
+        if await self.passes(SORRY_LASTS, visit.over):
+            self._enter(leg, place)
 
     async def _tone(self, leg: _Leg, visit: _Visit) -> None:
         if await self.passes(TONE_LASTS, visit.over):

@@ -34,8 +34,10 @@ from tests.tone_site import LONG, document, tone_house
 pytestmark = [pytest.mark.acceptance, pytest.mark.asyncio(loop_scope="module")]
 
 CODE: Final = "code tone"
+ERROR: Final = "error tone"
 TONES: Final[Mapping[str, int]] = {
     CODE: 1000,
+    ERROR: 400,
     **{name: HERTZ[name] for name in (PROMPT, MUSIC, CUSTOMER, SECOND_AGENT)},
 }
 _numbers = count(40)
@@ -79,12 +81,17 @@ class Talk:
         await hears(self.house, self.anna, RINGBACK)
         return ringing
 
-    async def hears_code(self, since: float) -> None:
-        """Wait until Anna has heard that a code was understood."""
+    async def hears_in_vain(self, since: float) -> None:
+        """Wait until Anna has heard that a code was understood, then that it did nothing."""
         await self.anna.heard.until(
-            lambda r: listen(r.between(since, monotonic()), hertz=TONES).ms(CODE) >= 100,
-            within=PATIENCE,
+            lambda _: self.anna_heard(since).ms(ERROR) >= 300, within=PATIENCE
         )
+        heard = self.anna_heard(since)
+        code, error = heard.first_ms(CODE), heard.first_ms(ERROR)
+        assert code is not None, heard
+        assert error is not None, heard
+        assert heard.ms(CODE) >= 100, heard
+        assert code < error < code + 1000, heard
 
     async def is_refused(self, *codes: str) -> None:
         """Wait until the journal says that exactly these codes did nothing."""
@@ -158,14 +165,12 @@ async def test_other_keys_change_nothing_while_it_rings(house: House, talking: T
     await hears(house, talking.anna, SECOND_AGENT)
 
 
-async def test_a_code_in_vain_is_understood_and_ringing_goes_on(
-    house: House, talking: Talk
-) -> None:
+async def test_a_code_in_vain_is_heard_and_ringing_goes_on(house: House, talking: Talk) -> None:
     ringing = await talking.rings_ben()
     keyed = monotonic()
 
     await talking.anna.press("*1")
-    await talking.hears_code(keyed)
+    await talking.hears_in_vain(keyed)
     again = monotonic()
 
     await hears(house, talking.anna, RINGBACK)
@@ -183,7 +188,7 @@ async def test_drop_in_the_queue_flow_brings_the_customer_back(house: House, tal
     flowing = monotonic()
     await talking.anna.press("12#")
     await talking.anna.press("*1")
-    await talking.hears_code(flowing)
+    await talking.hears_in_vain(flowing)
     await hears(house, talking.anna, MUSIC)
     await talking.is_refused("*1")
 
@@ -192,6 +197,7 @@ async def test_drop_in_the_queue_flow_brings_the_customer_back(house: House, tal
     await talk(house, talking.anna, talking.customer)
     heard = talking.anna_heard(flowing)
     assert heard.ms(CODE) >= 200, heard
+    assert heard.ms(ERROR) <= 500, heard
     assert listen(talking.anna.heard.latest(0.5)).ms(MUSIC) == 0
 
 
@@ -223,6 +229,27 @@ async def test_drop_in_the_transfer_flow_brings_the_customer_back(
     await talk(house, talking.anna, talking.customer)
     heard = talking.anna_heard(begun)
     assert heard.ms(PROMPT) < LONG * 1000 - 500, heard
+
+
+async def test_a_code_in_vain_stops_the_transfer_flow_only_for_a_moment(
+    house: House, talking: Talk
+) -> None:
+    talking.ben.will(Ring())
+    await house.status("ben")
+    begun = monotonic()
+    await talking.anna.press("*75")
+    await hears(house, talking.anna, PROMPT)
+    flowing = monotonic()
+
+    await talking.anna.press("*1")
+    await talking.hears_in_vain(flowing)
+    await talking.ben.ringing(PATIENCE)
+
+    heard = talking.anna_heard(begun)
+    assert LONG * 1000 - 300 <= heard.ms(PROMPT) <= LONG * 1000 + 300, heard
+    await talking.is_refused("*1")
+    await talking.anna.press("*0")
+    await talk(house, talking.anna, talking.customer)
 
 
 async def test_other_keys_stop_no_message_and_a_star_alone_only_for_a_moment(

@@ -20,6 +20,7 @@ from ivr.ports.telephony import (
     PROGRAM,
     QUIET,
     RINGBACK,
+    SORRY_RINGING,
     CallOrder,
     Keys,
     LegAnswered,
@@ -230,6 +231,16 @@ async def test_leg_to_a_room_is_answered_there_and_is_one_leg(stage: Stage, leg:
     await stage.control.hang_up(leg)
     await stage.saw(LegEnded(leg, normal=True))
     assert await stage.places() == {}
+
+
+async def test_a_leg_that_hears_a_tone_comes_to_the_ringing(stage: Stage, leg: LegId) -> None:
+    stage.customer_will(Habit.ANSWERS)
+    await stage.control.call(an_order(leg))
+    await stage.saw(LegAnswered(leg))
+
+    await stage.control.move(leg, SORRY_RINGING)
+
+    await stage.is_at(leg, RINGBACK)
 
 
 async def test_party_who_hangs_up_ends_the_leg(stage: Stage, leg: LegId) -> None:

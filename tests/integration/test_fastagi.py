@@ -556,11 +556,26 @@ TONE = (
     ("WAIT FOR DIGIT 150", "200 result=0"),
     ('EXEC StopPlaytones ""', "200 result=0"),
 )
+SORRY_TONE = (
+    ('EXEC Playtones "sorry"', "200 result=0"),
+    ("WAIT FOR DIGIT 500", "200 result=0"),
+    ('EXEC StopPlaytones ""', "200 result=0"),
+)
 TELLS = ('EXEC UserEvent "FeatureCode,Leg: 1700000000.7,Code: *0"', "200 result=0")
 
 
+async def refuse_code(leg: AgiPeer, participant: Participant) -> None:
+    """Take a leg through a code that does nothing."""
+    await leg.serve(*TONE, TELLS)
+    participant.code_answered("*0", accepted=False)
+    await leg.serve(*SORRY_TONE)
+
+
 async def test_codes_of_an_agent_are_told_while_sounds_play() -> None:
+    arrived: list[Participant] = []
+
     async def handler(participant: Participant) -> None:
+        arrived.append(participant)
         await participant.play(["missing", "welcome", "again"])
 
     async with House(handler) as house, house.leg() as leg:
@@ -569,8 +584,9 @@ async def test_codes_of_an_agent_are_told_while_sounds_play() -> None:
         await leg.serve(
             ('STREAM FILE "welcome" "*" 0', STAR),
             ("WAIT FOR DIGIT 2000", ZERO),
-            *TONE,
-            TELLS,
+        )
+        await refuse_code(leg, arrived[0])
+        await leg.serve(
             ('STREAM FILE "welcome" "*" 800', "200 result=42 endpos=1600"),
             ("WAIT FOR DIGIT 2000", "200 result=0"),
             ('STREAM FILE "welcome" "*" 1600', "200 result=0 endpos=8000"),
@@ -580,7 +596,10 @@ async def test_codes_of_an_agent_are_told_while_sounds_play() -> None:
 
 
 async def test_codes_of_an_agent_are_told_while_music_plays() -> None:
+    arrived: list[Participant] = []
+
     async def handler(participant: Participant) -> None:
+        arrived.append(participant)
         await participant.music(timedelta(seconds=1))
 
     async with House(handler) as house, house.leg() as leg:
@@ -589,10 +608,9 @@ async def test_codes_of_an_agent_are_told_while_music_plays() -> None:
             ('EXEC StartMusicOnHold "default"', "200 result=0"),
             ("WAIT FOR DIGIT 1000", "200 result=42"),
             ("WAIT FOR DIGIT 2000", ZERO),
-            *TONE,
-            TELLS,
-            ('EXEC StartMusicOnHold "default"', "200 result=0"),
         )
+        await refuse_code(leg, arrived[0])
+        await leg.serve(('EXEC StartMusicOnHold "default"', "200 result=0"))
         while (command := await leg.command()).startswith("WAIT FOR DIGIT "):
             assert int(command.rpartition(" ")[2]) <= 1000
             leg.say(SEVEN)
@@ -603,8 +621,10 @@ async def test_codes_of_an_agent_are_told_while_music_plays() -> None:
 
 async def test_codes_of_an_agent_are_no_input() -> None:
     got: list[Keys] = []
+    arrived: list[Participant] = []
 
     async def handler(participant: Participant) -> None:
+        arrived.append(participant)
         got.append(
             await participant.collect(
                 ["menu"],
@@ -622,8 +642,9 @@ async def test_codes_of_an_agent_are_no_input() -> None:
             ('SET VARIABLE TIMEOUT(digit) "2.000"', "200 result=1"),
             ('EXEC Read "IVR_KEYS,menu,2,t(#)"', "200 result=0"),
             ('GET FULL VARIABLE "${READSTATUS}:${IVR_KEYS}"', "200 result=1 (OK:*0)"),
-            *TONE,
-            TELLS,
+        )
+        await refuse_code(leg, arrived[0])
+        await leg.serve(
             ('EXEC Read "IVR_KEYS,menu,2,t(#)"', "200 result=0"),
             ('GET FULL VARIABLE "${READSTATUS}:${IVR_KEYS}"', "200 result=1 (OK:1)"),
         )

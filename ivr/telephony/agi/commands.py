@@ -17,6 +17,7 @@ ANSWER: Final = "ANSWER"
 MUSIC_BEGINS: Final = 'EXEC StartMusicOnHold "default"'
 MUSIC_ENDS: Final = 'EXEC StopMusicOnHold ""'
 CODE_TONE_BEGINS: Final = 'EXEC Playtones "code"'
+SORRY_TONE_BEGINS: Final = 'EXEC Playtones "sorry"'
 TONE_ENDS: Final = 'EXEC StopPlaytones ""'
 STAR: Final = "*"
 

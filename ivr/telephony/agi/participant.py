@@ -29,6 +29,9 @@ HANGUP_FOLLOWS_SECONDS: Final = 0.25
 CODE_SECONDS: Final = 2
 """How long the key after a star is waited for; likewise at the place ``ring``."""
 CODE_TONE_SECONDS: Final = 0.15
+ANSWER_SECONDS: Final = 1
+"""How long the answer to a code is waited for; without one, the code did something."""
+SORRY_TONE_SECONDS: Final = 0.5
 _NO_KEYS: Final = "TIMEOUT"
 _GONE: Final = "HANGUP"
 """What became of reading keys; a leg that hung up or was moved meanwhile fails no command."""
@@ -56,6 +59,7 @@ class AgiParticipant:
         self._entry = entry
         self._connection = connection
         self._timeouts: tuple[timedelta, timedelta] | None = None
+        self._answers: dict[str, asyncio.Future[bool]] = {}
 
     @property
     def leg_id(self) -> LegId:
@@ -155,6 +159,12 @@ class AgiParticipant:
 
     # --- feature codes ------------------------------------------------------------------------
 
+    def code_answered(self, code: str, *, accepted: bool) -> None:
+        """Say whether a code did something. See the port."""
+        answer = self._answers.pop(code, None)
+        if answer is not None:
+            answer.set_result(accepted)
+
     async def _play_and_listen(self, sound: str) -> None:
         start = 0
         while True:
@@ -179,15 +189,35 @@ class AgiParticipant:
         await self._do(commands.MUSIC_ENDS)
 
     async def _take_code(self, digit: str = "") -> bool:
-        """Tell of the code that a star began, after a tone; whether it became one."""
+        """Tell of the code that a star began, after a tone; whether it became one.
+
+        Keys pressed before it goes on are lost.
+        """
         digit = digit or await self._key(CODE_SECONDS)
         if not digit.isdigit():
             return False
-        await self._do(commands.CODE_TONE_BEGINS)
-        await self._key(CODE_TONE_SECONDS)
-        await self._do(commands.TONE_ENDS)
-        await self._do(commands.code_keyed(self._leg_id, commands.STAR + digit))
+        await self._tone(commands.CODE_TONE_BEGINS, CODE_TONE_SECONDS)
+        if not await self._is_accepted(commands.STAR + digit):
+            await self._tone(commands.SORRY_TONE_BEGINS, SORRY_TONE_SECONDS)
         return True
+
+    async def _is_accepted(self, code: str) -> bool:
+        """Tell of a code; false if it is said in time that it did nothing."""
+        answer = self._answers[code] = asyncio.get_running_loop().create_future()
+        await self._do(commands.code_keyed(self._leg_id, code))
+        gone = asyncio.ensure_future(self._connection.hung_up.wait())
+        try:
+            await asyncio.wait(
+                {answer, gone}, timeout=ANSWER_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            gone.cancel()
+        return not answer.done() or answer.result()
+
+    async def _tone(self, begins: str, seconds: float) -> None:
+        await self._do(begins)
+        await self._key(seconds)
+        await self._do(commands.TONE_ENDS)
 
     async def _key(self, seconds: float) -> str:
         """The next key; empty if none comes in time."""

@@ -18,7 +18,7 @@ from ivr.domain.ids import ContactId
 from ivr.domain.leg import LegOutcome
 from ivr.domain.quick_connect import TransferState
 from ivr.domain.transfer import Transfer, Verb
-from ivr.ports.telephony import HOLD, LOST, RINGBACK, Place, room
+from ivr.ports.telephony import HOLD, LOST, PROGRAM, RINGBACK, SORRY_RINGING, Place, room
 from ivr.testing.fake_phone import FakePhone
 from ivr.testing.fake_switch import Called
 from tests.centre import ANNA, ANNAS_PHONE, BEN, BENS_PHONE, LOCAL, Centre, running_centre
@@ -673,7 +673,9 @@ def test_codes_of_the_source_are_verbs_and_one_in_vain_is_heard(tmp_path: Path) 
     play(tmp_path, scene)
 
 
-def test_a_code_that_comes_late_moves_nobody(tmp_path: Path) -> None:
+def test_a_code_that_comes_late_moves_nobody_and_one_in_vain_only_for_a_tone(
+    tmp_path: Path,
+) -> None:
     async def scene(talk: Talk) -> None:
         talk.ben.rings()
         talk.anna.keys("*71")
@@ -683,8 +685,59 @@ def test_a_code_that_comes_late_moves_nobody(tmp_path: Path) -> None:
         await talk.centre.passes(1)
 
         assert talk.where(talk.anna) == RINGBACK
-        assert "sorry" not in talk.anna.heard
+        assert talk.anna.heard.count("sorry") == 1
         assert (await talk.centre.journal(talk.contact_id)).count("code_refused") == 2
+        talk.ben.answer()
+        await talk.talking_are(talk.anna, talk.ben)
+
+    play(tmp_path, scene)
+
+
+def test_a_comparison_meets_a_code_in_vain_and_ringing_goes_on(tmp_path: Path) -> None:
+    async def scene(talk: Talk) -> None:
+        talk.ben.rings()
+        await talk.start("Ben")
+        await talk.comes_to(TransferState.RINGING)
+        talk.anna.keys("*1")
+        await talk.centre.until(lambda: talk.where(talk.anna) == SORRY_RINGING)
+
+        talk.centre.switch.cut_link()
+        talk.centre.switch.restore_link()
+
+        await talk.centre.until(lambda: talk.where(talk.anna) == RINGBACK)
+        talk.ben.answer()
+        await talk.talking_are(talk.anna, talk.ben)
+
+    play(tmp_path, scene)
+
+
+def test_a_code_in_vain_is_heard_in_a_flow(tmp_path: Path) -> None:
+    async def scene(talk: Talk) -> None:
+        await talk.start("Password reset")
+        await talk.comes_to(TransferState.IN_QUEUE)
+        talk.anna.keys("*1")
+        await talk.centre.until(lambda: "sorry" in talk.anna.heard)
+        assert talk.where(talk.anna) == PROGRAM
+
+        talk.anna.keys("*9")
+
+        await talk.centre.until(lambda: talk.anna.leg is None)
+        assert talk.anna.heard.count("sorry") == 1
+
+    play(tmp_path, scene)
+
+
+def test_a_code_of_who_is_on_hold_is_in_vain_and_heard(tmp_path: Path) -> None:
+    async def scene(talk: Talk) -> None:
+        await talk.consults()
+        await talk.use(Verb.SWAP)
+        await talk.centre.until(lambda: "on hold" in talk.ben.heard[-1])
+
+        talk.ben.keys("*9")
+
+        await talk.centre.until(lambda: "sorry" in talk.ben.heard)
+        assert talk.where(talk.ben) == PROGRAM
+        assert "sorry" not in talk.anna.heard
 
     play(tmp_path, scene)
 

@@ -14,6 +14,7 @@ from ivr.ports.telephony import (
     QUIET,
     REORDER,
     RINGBACK,
+    SORRY_RINGING,
     Place,
     PlaceKind,
     coach,
@@ -27,7 +28,7 @@ from ivr.telephony import dialplan
 pytestmark = pytest.mark.unit
 
 PLACES = (
-    *(HOLD, RINGBACK, QUIET, PROGRAM, LOST, REORDER, GOODBYE, END),
+    *(HOLD, RINGBACK, SORRY_RINGING, QUIET, PROGRAM, LOST, REORDER, GOODBYE, END),
     *(room_of(ContactId("k1")), sorry(ContactId("k1")), reminder(ContactId("k1"))),
     *(listen(LegId("k1-a1")), coach(LegId("1795268924.3"))),
 )
