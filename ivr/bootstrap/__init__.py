@@ -155,7 +155,7 @@ async def _pillars(
         site.replace(loaded)
         switch.trunks = {t.id: _trunk_line(t, loaded.country) for t in loaded.trunks}
         await store.ensure_agents([agent.id for agent in loaded.agents], now=clock.now())
-        world.router.ring()
+        centre.site_changed()
 
     try:
         await take_over_site()

@@ -97,7 +97,7 @@ def _switch_files(settings: Settings, site: Site | None) -> Iterator[Finding]:
 
 def _switch(settings: Settings, site: Site | None) -> list[Finding]:
     secret = settings.ami.secret
-    phones = [agent.endpoint for agent in site.agents] if site else []
+    phones = [agent.endpoint for agent in site.agents if agent.endpoint] if site else []
     looked = examine(
         settings.ami.host,
         settings.ami.port,

@@ -45,12 +45,13 @@ class Phone:
 
 def phones_of(settings: Settings, site: Site) -> list[Phone]:
     """Every account of the site; a secret is made for each that has none yet."""
-    endpoints = [agent.endpoint for agent in site.agents] + [c.endpoint for c in site.callers]
+    inside = [(agent.name, agent.endpoint) for agent in site.agents if agent.endpoint]
+    endpoints = [endpoint for _, endpoint in inside] + [c.endpoint for c in site.callers]
     kept = _phone_secrets(settings.state_dir / PHONES_FILE, endpoints)
     pbx = settings.pbx
     everywhere = pbx.sip_address in ("0.0.0.0", "::")  # noqa: S104  shown to people, not bound
     server = f"{pbx.media_address if everywhere else pbx.sip_address}:{pbx.sip_port}"
-    agents = [("agent", a.name, a.endpoint, None) for a in site.agents]
+    agents = [("agent", name, endpoint, None) for name, endpoint in inside]
     callers = [("caller", c.name, c.endpoint, c.number) for c in site.callers]
     return [
         Phone(

@@ -74,7 +74,8 @@ class Agent:
     """A person who serves contacts.
 
     Attributes:
-        endpoint: Their SIP phone's account on the switch.
+        endpoint: Their SIP phone's account on the switch; none if they are on an outside number.
+        number: That number. Who answers there accepts by a key, as a voicemail cannot.
         acw_limit: Longest after-contact work; zero = until cleared; none = no such work.
         auto_accept: Whether the phone is asked to answer by itself.
         supervises: Whether they may listen to other agents, whisper, barge in and take over.
@@ -83,7 +84,8 @@ class Agent:
     id: AgentId
     name: str
     routing_profile: RoutingProfileId
-    endpoint: Endpoint
+    endpoint: Endpoint | None = None
+    number: E164 | None = None
     acw_limit: timedelta | None = timedelta(0)
     auto_accept: bool = False
     supervises: bool = False

@@ -157,6 +157,11 @@ class ContactCentre:
         found = next(known, None)
         return found or (await self._world.store.contact(named) if named else None)
 
+    def site_changed(self) -> None:
+        """Look anew who can be reached, and what can be offered to them."""
+        self._compare.ring()
+        self._world.router.ring()
+
     async def _is_compared(self) -> bool:
         """Wait a moment for the comparison after a start, so that no contact is made twice.
 

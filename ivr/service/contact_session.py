@@ -474,7 +474,8 @@ class ContactSession:
             await self._agent_answered()
 
     async def _agent_answered(self) -> None:
-        if self.contact.state is S.OFFERED:
+        by_key = self.performer.accepts_by_key(self.agent_id)
+        if self.contact.state is S.OFFERED and not by_key:
             await self.advance(Event.AGENT_ANSWERED)
 
     async def _customer_answered(self, line: Line) -> None:
@@ -743,12 +744,14 @@ class ContactSession:
         elif (run := self.transfer_of(line.leg_id)) is not None:
             await run.program_ended(line, end)
         elif line is self.agent:
-            await self._agent_program_ended(end)
+            await self._agent_program_ended(line, end)
         else:
             await self._customer_program_ended(line, end)
 
-    async def _agent_program_ended(self, end: FlowEnd) -> None:
-        if end is FlowEnd.DISCONNECT:
+    async def _agent_program_ended(self, line: Line, end: FlowEnd) -> None:
+        if self.contact.state is S.OFFERED:
+            await self.performer.offer_decided(line, end)
+        elif end is FlowEnd.DISCONNECT:
             await self.performer.hang_up_agent()
         elif self.customer is None:
             await self.advance(Event.READY_TO_DIAL)

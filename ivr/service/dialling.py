@@ -1,4 +1,4 @@
-"""Dialling a callback's customer: the intent is committed, then the switch is told, once."""
+"""Outbound calls: a callback's customer, told to the switch once after a commit; an agent."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from ivr.domain.callback import FailureReason
+from ivr.domain.contact import Contact
 from ivr.domain.errors import LinkDown, TelephonyError
-from ivr.domain.ids import E164
+from ivr.domain.ids import E164, LegId
 from ivr.domain.leg import LegOutcome
 from ivr.domain.serving import Event
-from ivr.domain.site import Site
+from ivr.domain.site import Agent, Site
 from ivr.ports.store import DialRefused, Note
 from ivr.ports.telephony import PROGRAM, CallOrder, ToEndpoint, ToNumber
 
@@ -69,6 +70,41 @@ async def dial(session: ContactSession) -> None:
         await session.attempt_over(LegOutcome.NETWORK_FAILURE, rang=False, detail=error.code)
         return
     world.failpoint("after_originate")
+
+
+def offer(
+    site: Site, agent: Agent, contact: Contact, leg_id: LegId, *, name: str
+) -> CallOrder | None:
+    """The call that offers a contact to an agent; none if their number may not be called.
+
+    Args:
+        site: As it is now.
+        agent: Whom it rings.
+        contact: What is offered.
+        leg_id: The leg to be made.
+        name: What the phone shows beside the customer's number.
+    """
+    to: ToEndpoint | ToNumber | None = None
+    caller = contact.customer_number
+    if agent.endpoint is not None:
+        to = ToEndpoint(endpoint=agent.endpoint)
+    elif agent.number is not None and site.policy.check(agent.number) is None:
+        to = route(site, agent.number)
+        queue = site.find_queue(contact.queue_id) if contact.queue_id else None
+        caller = queue.caller_id if queue else None  # a network shows numbers of ours only
+    if to is None:
+        return None
+    return CallOrder(
+        leg_id=leg_id,
+        to=to,
+        caller_number=caller,
+        caller_name=name,
+        ring=site.ring_agent,
+        answer_at=PROGRAM,
+        contact_id=contact.id,
+        auto_answer=agent.auto_accept,
+        keys_codes=True,
+    )
 
 
 def route(site: Site, number: E164) -> ToEndpoint | ToNumber | None:

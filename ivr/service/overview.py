@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ivr.domain.agent import AgentState
 from ivr.domain.errors import NotFound
 from ivr.domain.ids import ContactId
 from ivr.domain.phone_number import mask
+from ivr.domain.site import Agent
 from ivr.service.callbacks import OpenCallback
 from ivr.service.records import contact_record
 from ivr.service.world import World
@@ -57,11 +59,17 @@ async def agents(world: World) -> Sequence[Mapping[str, Any]]:
                 "since": state.activity_since.isoformat(),
                 "since_seconds": round((now - state.activity_since).total_seconds()),
                 "contact_id": state.contact_id,
-                "phone": "registered" if state.reachable else "not registered",
+                "phone": _phone(agent, state),
                 "ready": state.is_ready,
             }
         )
     return shown
+
+
+def _phone(agent: Agent, state: AgentState) -> str:
+    if agent.number is not None:
+        return "outside number"
+    return "registered" if state.reachable else "not registered"
 
 
 def callback_row(open_callback: OpenCallback, world: World) -> Mapping[str, Any]:

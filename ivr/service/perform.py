@@ -30,14 +30,12 @@ from ivr.ports.telephony import (
     PROGRAM,
     QUIET,
     RINGBACK,
-    CallOrder,
     LiveLeg,
     Participant,
     Place,
-    ToEndpoint,
     room,
 )
-from ivr.service.dialling import dial
+from ivr.service.dialling import dial, offer
 from ivr.service.flow_runner import FlowEnd, FlowRun, Played
 from ivr.service.lines import Farewell, Line, contact_named_by
 from ivr.service.whispers import prepare_whispers
@@ -69,6 +67,10 @@ _DOES = {
     S.CONNECTED: AgentActivity.ON_CONTACT,
 }
 """What the agent of a contact does, by its state."""
+ACCEPT_KEY = "1"
+_ASKS_TO_ACCEPT = 3
+_TIME_TO_ACCEPT = timedelta(seconds=4)
+"""After each time of asking."""
 _BEFORE_QUEUES = (FlowKind.CONTACT_FLOW, FlowKind.AGENT_TRANSFER, FlowKind.QUEUE_TRANSFER)
 """Flows that put a contact into a queue."""
 
@@ -152,29 +154,60 @@ class Performer:
         s.world.guests.admit(f"whispers {contact.id}", prepare_whispers(s.world, contact))
         kind = "Callback" if contact.is_callback else "Call"
         s.agent.born = asyncio.get_running_loop().time()
+        order = offer(site, agent, contact, s.agent.leg_id, name=f"{kind} {queue.name}")
+        if order is None:
+            await self._missed("forbidden, or no trunk")
+            return
         try:
-            await s.world.switch.call(
-                CallOrder(
-                    leg_id=s.agent.leg_id,
-                    to=ToEndpoint(endpoint=agent.endpoint),
-                    caller_number=contact.customer_number,
-                    caller_name=f"{kind} {queue.name}",
-                    ring=site.ring_agent,
-                    answer_at=PROGRAM,
-                    contact_id=contact.id,
-                    auto_answer=agent.auto_accept,
-                    keys_codes=True,
-                )
-            )
+            await s.world.switch.call(order)
         except LinkDown as error:
             if error.maybe_done:
                 raise
             s.agent = None
             await s.advance(Event.OFFER_LOST)
         except TelephonyError as error:
-            s.agent = None
-            note = Note("offer_missed", {"agent": s.agent_id, "detail": error.code})
-            await s.advance(Event.AGENT_MISSED, note)
+            await self._missed(error.code)
+
+    async def _missed(self, detail: str) -> None:
+        self._s.agent = None
+        note = Note("offer_missed", {"agent": self._s.agent_id, "detail": detail})
+        await self._s.advance(Event.AGENT_MISSED, note)
+
+    def accepts_by_key(self, agent_id: AgentId | None) -> bool:
+        """Whether an agent is on an outside number, where an answer may be a voicemail's."""
+        agent = self._s.world.site.now.find_agent(agent_id) if agent_id else None
+        return agent is not None and agent.number is not None
+
+    def ask_to_accept(self, line: Line) -> None:
+        """Ask who has answered at an outside number to accept by a key."""
+        if line.participant is not None:
+            self._s.start(line, self._ask_to_accept(line.participant))
+
+    async def _ask_to_accept(self, participant: Participant) -> Played:
+        sound = self._s.world.speech.recorded("accept-call")
+        try:
+            for _ in range(_ASKS_TO_ACCEPT):
+                keys = await participant.collect(
+                    (sound,) if sound is not None else (),
+                    max_keys=1,
+                    first=_TIME_TO_ACCEPT,
+                    between=_TIME_TO_ACCEPT,
+                    terminator="",
+                )
+                if keys.pressed == ACCEPT_KEY:
+                    return Played(FlowEnd.OVER)
+        except LegGone:
+            return Played(FlowEnd.GONE)
+        return Played(FlowEnd.DISCONNECT)
+
+    async def offer_decided(self, line: Line, end: FlowEnd) -> None:
+        """Whoever was asked to accept the contact has done so, or has not."""
+        if end is FlowEnd.OVER:
+            await self._s.advance(Event.AGENT_ANSWERED)
+            await self.serve(line)
+        else:
+            await line.send(self._s.world.switch, END)
+            await self._missed("not accepted by a key")
 
     async def _customer_comes_to_the_controller(self) -> None:
         """Have the customer's leg handed over anew; what it hears now is cut."""
@@ -393,6 +426,8 @@ class Performer:
                 await self._send(line, RINGBACK)
             case S.CONNECTED:
                 await self._send(line, room(s.contact.talks_in))
+            case S.OFFERED:
+                self.ask_to_accept(line)
             case _:
                 await self._send(line, END)
 

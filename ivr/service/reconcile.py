@@ -49,9 +49,8 @@ async def reconcile(world: World, mailbox: Mailbox, start: Callable[[Contact], N
     now = world.clock.now()
     if world.site.is_set:
         for agent in world.site.now.agents:
-            await world.store.set_agent_reachable(
-                agent.id, reachable=agent.endpoint in reachable, now=now
-            )
+            is_there = agent.number is not None or agent.endpoint in reachable
+            await world.store.set_agent_reachable(agent.id, reachable=is_there, now=now)
     transfers = await world.store.open_transfers()
     driven = {transfer.contact_id for transfer in transfers}
     absent = {t.source_id for t in transfers if not mailbox.is_open(t.source_id)}

@@ -14,6 +14,7 @@ import yaml
 
 from ivr.domain.agent import StatusKind
 from ivr.domain.callback import MAX_RETRIES
+from ivr.domain.ids import E164
 from ivr.domain.site import DEFAULT_STATUSES
 from ivr.flow.document import load_flow
 from ivr.flow.errors import InvalidFlow
@@ -26,6 +27,7 @@ from ivr.ports.speech import MUSIC_PROMPTS, PlainText, SpeechPort, Voice, Words
 from ivr.ports.speech import Ssml as SpokenSsml
 from ivr.service.site_documents import (
     KINDS,
+    AgentDocument,
     FlowDocumentEntry,
     Named,
     SiteDocument,
@@ -141,6 +143,7 @@ def check_document(document: SiteDocument, where: Where) -> list[str]:
         *_twin_accounts(document),
         *_dangling(document, names, where),
         *_wrong_quick_connects(document, names, where),
+        *_wrong_outside_agents(document, where),
     ]
 
 
@@ -167,6 +170,8 @@ def _twin_accounts(document: SiteDocument) -> Iterator[str]:
     endpoints: dict[str, str] = {}
     for prefix, accounts in (("agent", document.agents), ("caller", document.callers)):
         for account in accounts:
+            if isinstance(account, AgentDocument) and account.number is not None:
+                continue
             endpoint = account.endpoint or f"{prefix}-{account.known_as()}"
             other = endpoints.setdefault(endpoint, account.name)
             if other != account.name:
@@ -236,6 +241,23 @@ def _dangling(document: SiteDocument, names: _Names, where: Where) -> Iterator[s
     routable = [s for s in document.statuses if s.kind is StatusKind.ROUTABLE]
     if document.statuses and not routable:
         yield f"{SITE_FILE}: statuses: none is routable"
+
+
+def _wrong_outside_agents(document: SiteDocument, where: Where) -> Iterator[str]:
+    """What is wrong with agents on outside numbers."""
+    policy = policy_of(document)
+    whose: dict[str, str] = {}
+    for i, agent in enumerate(document.agents):
+        if agent.number is None:
+            continue
+        place = where("agents", i, agent)
+        if (denial := policy.check(E164(agent.number))) is not None:
+            yield f"{place}.number: the site may not call it ({denial.value})"
+        if (other := whose.setdefault(agent.number, agent.name)) != agent.name:
+            yield f"{place}.number: is the number of {other!r} too"
+        for key in ("endpoint", "auto_accept", "supervisor"):
+            if getattr(agent, key):
+                yield f"{place}.{key}: needs a phone of this switch, not an outside number"
 
 
 def _wrong_quick_connects(document: SiteDocument, names: _Names, where: Where) -> Iterator[str]:

@@ -186,10 +186,14 @@ class ProfileDocument(Named):
 
 
 class AgentDocument(Named):
-    """An agent; zero seconds of after-contact work last until the agent clears them."""
+    """An agent with a SIP phone, or on an outside number.
+
+    Zero seconds of after-contact work last until the agent clears them.
+    """
 
     routing_profile: Name
     endpoint: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{1,39}$")] | None = None
+    number: PhoneNumber | None = None
     after_contact_work_seconds: Seconds = 0
     auto_accept: bool = False
     supervisor: bool = False

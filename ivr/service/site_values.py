@@ -226,7 +226,10 @@ def _agent(
         id=AgentId(agent.known_as()),
         name=agent.name,
         routing_profile=profile_id,
-        endpoint=Endpoint(agent.endpoint or f"agent-{agent.known_as()}"),
+        endpoint=(
+            None if agent.number else Endpoint(agent.endpoint or f"agent-{agent.known_as()}")
+        ),
+        number=E164(agent.number) if agent.number else None,
         acw_limit=limit if profile.after_contact_work else None,
         auto_accept=agent.auto_accept,
         supervises=agent.supervisor,

@@ -56,11 +56,10 @@ from ivr.ports.telephony import (
     LegStranded,
     LiveLeg,
     Place,
-    ToEndpoint,
     ToRoom,
     room,
 )
-from ivr.service.dialling import route
+from ivr.service.dialling import offer, route
 from ivr.service.flow_runner import FlowEnd
 from ivr.service.hold_limits import HoldLimits
 from ivr.service.lines import Line
@@ -273,8 +272,17 @@ class TransferRun:
         """Forget what is still to come: the session is over."""
         self._holds.close()
 
-    async def destination_answered(self) -> None:
-        """The destination's phone was answered."""
+    def asks_to_accept(self, line: Line) -> bool:
+        """Whether a line is that of a destination on an outside number that has not accepted."""
+        if line is not self.destination or self.state not in (*_RINGS, *_QUEUES):
+            return False
+        return self._s.performer.accepts_by_key(self._agent_id)
+
+    async def destination_answered(self, *, accepts: bool = False) -> None:
+        """The destination's phone was answered; on an outside number that accepts nothing yet."""
+        line = self.destination
+        if not accepts and line is not None and self.asks_to_accept(line):
+            return
         if self.state in (*_RINGS, *_QUEUES):
             number = self.transfer.kind is K.NUMBER
             await self.happened(E.NUMBER_ANSWERED if number else E.AGENT_ANSWERED)
@@ -292,7 +300,9 @@ class TransferRun:
     async def program_ended(self, line: Line, end: FlowEnd) -> None:
         """What ran on a leg is over."""
         party, sounds = self.party_of(line), self.sounds.heard_on(line)
-        if talks(sounds):
+        if self.asks_to_accept(line):
+            await self._offer_decided(line, end)
+        elif talks(sounds):
             await self.sounds.serve(line)  # what it heard was over when it was moved on
         elif Sound.WHISPER in sounds:
             if end is FlowEnd.DISCONNECT:
@@ -310,6 +320,14 @@ class TransferRun:
             await self.happened(E.FLOW_ENDED, _failure("flow_ended"))
         else:
             await self.sounds.serve(line)  # music and queue flows begin again
+
+    async def _offer_decided(self, line: Line, end: FlowEnd) -> None:
+        if end is FlowEnd.OVER:
+            await self.destination_answered(accepts=True)
+            await self._s.performer.serve(line)
+        else:
+            await line.send(self._s.world.switch, END)
+            await self._destination_failed("no_answer", "not accepted by a key")
 
     async def happened(self, event: Event, *notes: Note) -> bool:
         """Decide, commit, then command; whether it moved."""
@@ -505,19 +523,12 @@ class TransferRun:
         world.guests.admit(
             f"whispers {self.contact.id}", prepare_transfer_whispers(world, self.contact)
         )
-        await self._call(
-            CallOrder(
-                leg_id=self.contact.agent_leg,
-                to=ToEndpoint(endpoint=agent.endpoint),
-                caller_number=self.contact.customer_number,
-                caller_name=f"Transfer {self._queue_name()}",
-                ring=world.site.now.ring_agent,
-                answer_at=PROGRAM,
-                contact_id=self.contact.id,
-                auto_answer=agent.auto_accept,
-                keys_codes=True,
-            )
-        )
+        name = f"Transfer {self._queue_name()}"
+        order = offer(world.site.now, agent, self.contact, self.contact.agent_leg, name=name)
+        if order is None:
+            await self._destination_failed("forbidden", "or no trunk")
+        else:
+            await self._call(order)
 
     async def _flow_joins(self) -> None:
         """Have the transfer flow heard in the room, and hear the keys pressed there."""

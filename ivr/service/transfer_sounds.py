@@ -53,7 +53,9 @@ class TransferSounds:
 
     def place_for(self, line: Line) -> Place:
         """Where a line belongs in this state."""
-        return PROGRAM if line is self._run.flow else self.place_of(self._run.party_of(line))
+        if line is self._run.flow or self._run.asks_to_accept(line):
+            return PROGRAM
+        return self.place_of(self._run.party_of(line))
 
     def place_of(self, party: Party) -> Place:
         """Where a party's leg belongs in this state."""
@@ -73,7 +75,9 @@ class TransferSounds:
         """Give a leg that is in hand what its part and the state ask for."""
         party, hands, contact = self._run.party_of(line), self._s.performer, self._run.contact
         hears = self.heard_on(line)
-        if talks(hears):
+        if self._run.asks_to_accept(line):
+            hands.ask_to_accept(line)
+        elif talks(hears):
             await line.send(self._s.world.switch, self.place_of(party))
         elif Sound.HOLD in hears and party is Party.CUSTOMER:
             flow = hands.hold_flow()

@@ -34,6 +34,7 @@ SYSTEM_SOUNDS: Final[Mapping[str, tuple[Segment, ...]]] = {
     "beep": (Tone(BEEP_HERTZ, 400),),
     "silence": (Pause(1000),),
     "invalid": (Tone(INVALID_HERTZ, 150), Pause(100), Tone(INVALID_HERTZ, 150)),
+    "accept-call": (Spoken("A call for you. Press 1 to take it."),),
     "not-answered": (Spoken("The customer did not answer."),),
     "customer-gone": (Spoken("The customer has hung up."),),
     "customer-busy": (Spoken("The customer's phone is busy."),),

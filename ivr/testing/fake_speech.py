@@ -22,6 +22,7 @@ SHIPPED = frozenset(
         "beep",
         "silence",
         "invalid",
+        "accept-call",
         "not-answered",
         "customer-gone",
         "customer-busy",

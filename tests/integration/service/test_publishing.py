@@ -437,6 +437,29 @@ BROKEN_SITES: dict[str, tuple[Change, str]] = {
         lambda d: d["callers"][0].update(endpoint="agent-anna"),
         "site.yaml: endpoint 'agent-anna' is used by 'Anna' and 'Carol'",
     ),
+    "an agent on a number abroad": (
+        lambda d: d["agents"][0].update(number="+49228123456"),
+        "site.yaml: agents[0].number: the site may not call it (region)",
+    ),
+    "an agent with a phone and a number": (
+        lambda d: d["agents"][0].update(number="+12025550177", endpoint="anna"),
+        "site.yaml: agents[0].endpoint: needs a phone of this switch, not an outside number",
+    ),
+    "a supervisor on an outside number": (
+        lambda d: d["agents"][0].update(number="+12025550177", supervisor=True),
+        "site.yaml: agents[0].supervisor: needs a phone of this switch, not an outside number",
+    ),
+    "a phone elsewhere that is to answer by itself": (
+        lambda d: d["agents"][0].update(number="+12025550177", auto_accept=True),
+        "site.yaml: agents[0].auto_accept: needs a phone of this switch, not an outside number",
+    ),
+    "two agents on one number": (
+        lambda d: (
+            d["agents"][0].update(number="+12025550177"),
+            d["agents"].append({**d["agents"][0], "name": "Bea"}),
+        ),
+        "site.yaml: agents[1].number: is the number of 'Anna' too",
+    ),
     "one code for two statuses": (
         lambda d: d["statuses"].append({"name": "Lunch", "kind": "custom", "code": "*81"}),
         "site.yaml: code *81 chooses two statuses",
