@@ -117,6 +117,11 @@ def create_app(
     async def contact(contact_id: str) -> Mapping[str, Any]:
         return await overview.contact(world, ContactId(contact_id))
 
+    @api.post("/contacts/{contact_id}/stop")
+    async def stop_contact(contact_id: str) -> Mapping[str, Any]:
+        stopped = await centre.stop(ContactId(contact_id), by="api")
+        return {"id": contact_id, "stopped": stopped}
+
     @api.get("/agents/{agent_id}/quick-connects")
     async def quick_connects(agent_id: str) -> Sequence[Mapping[str, Any]]:
         return [shown(each) for each in centre.quick_connects.of_agent(AgentId(agent_id))]

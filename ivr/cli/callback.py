@@ -51,8 +51,17 @@ def list_(environment: Environment, *, as_json: bool) -> None:
 @pass_environment
 def stop(environment: Environment, contact_id: str, *, as_json: bool) -> None:
     """End a callback: once this is done, nothing is dialled for it any more."""
+    stop_one(environment, "callbacks", contact_id, as_json=as_json)
+
+
+def stop_one(environment: Environment, kind: str, contact_id: str, *, as_json: bool) -> None:
+    """End a contact of this kind, ``callbacks`` or ``contacts``.
+
+    Raises:
+        Refused: It is over already.
+    """
     with environment.controller() as controller:
-        answer = controller.post("callbacks", contact_id, "stop")
+        answer = controller.post(kind, contact_id, "stop")
     if as_json:
         show_json(answer)
     if not answer["stopped"]:

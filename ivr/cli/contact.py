@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from ivr.cli.callback import stop_one
 from ivr.cli.environment import Environment, pass_environment
 from ivr.cli.journal import sentence
 from ivr.cli.monitor import monitor
@@ -74,6 +75,15 @@ def show_(environment: Environment, contact_id: str, *, as_json: bool) -> None:
     show_grid((name, value) for name, value in _summary(found["record"]) if value is not None)
     show("")
     show_grid(_timeline(found["journal"]), dim=True)
+
+
+@contact.command()
+@click.argument("contact_id", metavar="ID")
+@json_option
+@pass_environment
+def stop(environment: Environment, contact_id: str, *, as_json: bool) -> None:
+    """End a contact: everybody in it is hung up, and a callback is dialled no more."""
+    stop_one(environment, "contacts", contact_id, as_json=as_json)
 
 
 def _summary(record: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:

@@ -171,6 +171,7 @@ KINDS: Final[Mapping[str, Callable[[Detail], str]]] = {
     "callback_not_created": _because("no callback was made"),
     "callback_expired": lambda _: "the callback expired",
     "callback_stopped": lambda d: f"the callback was stopped by {d.get('by')}",
+    "contact_stopped": lambda d: f"the contact was stopped by {d.get('by')}",
     "flow_moved": _flow_moved,
     "flow_warned": lambda d: f"flow: {d.get('action')}: {d.get('message')}",
     "prompt_missing": lambda d: f"there is no recorded prompt {d.get('prompt')}",

@@ -13,7 +13,7 @@ from ivr.domain.contact import Contact, ContactState, DisconnectReason
 from ivr.domain.errors import NotFound
 from ivr.domain.ids import AgentId, ContactId
 from ivr.ports.store import Note, Timer, TimerKind
-from ivr.service.mailbox import Mailbox, StopRequested
+from ivr.service.mailbox import Mailbox
 from ivr.service.supervision import keep_doing
 from ivr.service.world import World
 
@@ -131,7 +131,7 @@ class Callbacks:
                 raise NotFound(message)
             if callback.result is not None:
                 return False
-            if await self._stop_waiting(contact_id, by) or await self._stop_served(contact_id):
+            if await self._stop_waiting(contact_id, by) or await self._mailbox.stop(contact_id):
                 world.router.ring()
                 return True
             # Between two owners: its session is about to begin, or has just ended.
@@ -148,7 +148,3 @@ class Callbacks:
             Note("callback_stopped", {"by": by}),
             now=now,
         )
-
-    async def _stop_served(self, contact_id: ContactId) -> bool:
-        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        return self._mailbox.post(contact_id, StopRequested(answer)) and await answer

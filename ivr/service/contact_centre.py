@@ -7,7 +7,7 @@ import logging
 from datetime import timedelta
 
 from ivr.domain.contact import Contact, ContactState, InitiationMethod
-from ivr.domain.errors import LeaseLost, StoreError
+from ivr.domain.errors import LeaseLost, NotFound, NotNow, StoreError
 from ivr.domain.ids import E164, AgentId, ContactId, LegId
 from ivr.domain.phone_number import parse_any
 from ivr.domain.site import Site
@@ -15,7 +15,7 @@ from ivr.flow.memory import Memory, ResumePoint
 from ivr.ports.store import Note
 from ivr.ports.telephony import END, Participant, PhoneChanged, SwitchDown, SwitchEvent, SwitchUp
 from ivr.service.agents import Agents
-from ivr.service.callbacks import Callbacks
+from ivr.service.callbacks import BETWEEN_OWNERS, Callbacks
 from ivr.service.contact_session import ContactSession
 from ivr.service.lines import contact_named_by
 from ivr.service.mailbox import Arrived, Doubted, Mailbox, OfferWon
@@ -96,6 +96,39 @@ class ContactCentre:
                 await self._inbound(participant)
             case _:
                 await self._hand_over(participant)
+
+    async def stop(self, contact_id: ContactId, by: str) -> bool:
+        """End a contact with everybody in it; of a callback nothing is dialled any more.
+
+        Args:
+            contact_id: A call, a callback, or what one was handed over to.
+            by: Who stops it, for the journal.
+
+        Returns:
+            Whether it was still open.
+
+        Raises:
+            NotFound: There is no such contact.
+            NotNow: A quick connect leads to it, and its source is still there.
+        """
+        world = self._world
+        while True:
+            contact = await world.store.contact(contact_id)
+            if contact is None:
+                message = f"no contact {contact_id!r}"
+                raise NotFound(message)
+            if contact.is_callback:
+                return await self.callbacks.stop(contact_id, by)
+            if contact.state is ContactState.ENDED:
+                return False
+            if self._mailbox.is_lent(contact_id):
+                raise NotNow("a quick connect leads to it: cancel that, or stop its source")
+            if await self._mailbox.stop(contact_id):
+                note = Note("contact_stopped", {"by": by})
+                await world.store.note(contact_id, note, now=world.clock.now())
+                return True
+            # Between two owners: its session is about to begin, or has just ended.
+            await world.clock.sleep_until(world.clock.now() + BETWEEN_OWNERS)
 
     async def _hand_over(self, participant: Participant) -> None:
         """Give a leg to the session it belongs to; one of nobody is hung up.

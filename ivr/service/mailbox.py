@@ -187,6 +187,11 @@ class Mailbox:
         inbox.messages.put_nowait(message)
         return True
 
+    async def stop(self, contact_id: ContactId) -> bool:
+        """Have a contact's session end it; not if there is none, or if it is about to be over."""
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        return self.post(contact_id, StopRequested(answer)) and await answer
+
     def deliver(self, event: LegEvent) -> bool:
         """Put a leg's event into its contact's inbox; whether it has one."""
         owner = self.owner(event.leg_id)

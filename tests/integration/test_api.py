@@ -55,6 +55,7 @@ EVERY_ROUTE = (
     ("POST", "/v1/callbacks/c1/stop"),
     ("GET", "/v1/contacts"),
     ("GET", "/v1/contacts/c1"),
+    ("POST", "/v1/contacts/c1/stop"),
     ("GET", "/v1/agents/anna/quick-connects"),
     ("GET", "/v1/contacts/c1/transfer"),
     ("POST", "/v1/contacts/c1/transfer"),

@@ -90,6 +90,8 @@ ANSWERS: Mapping[str, Any] = {
     "GET /v1/callbacks": [CALLBACK],
     "POST /v1/callbacks/c2/stop": {"id": "c2", "stopped": True},
     "POST /v1/callbacks/c3/stop": {"id": "c3", "stopped": False},
+    "POST /v1/contacts/c2/stop": {"id": "c2", "stopped": True},
+    "POST /v1/contacts/c3/stop": {"id": "c3", "stopped": False},
     "GET /v1/contacts?limit=20": [CONTACT],
     "GET /v1/contacts?limit=5": [CONTACT],
 }
@@ -107,6 +109,7 @@ ASKING = (
     ("callback", "stop", "c2"),
     ("contact", "list"),
     ("contact", "show", "c2"),
+    ("contact", "stop", "c2"),
 )
 
 
@@ -288,15 +291,17 @@ def test_an_unknown_status_is_refused_in_the_controllers_words(tmp_path: Path) -
     assert (done.code, done.output, done.errors) == (1, "", "no agent status 'Asleep'\n")
 
 
-def test_stopping_a_callback_says_that_it_is_stopped(tmp_path: Path) -> None:
-    done = ask(tmp_path, "callback", "stop", "c2")
+@pytest.mark.parametrize("kind", ["callback", "contact"])
+def test_stopping_says_that_it_is_stopped(tmp_path: Path, kind: str) -> None:
+    done = ask(tmp_path, kind, "stop", "c2")
 
     assert (done.code, done.lines) == (0, ["c2: stopped"])
 
 
-def test_stopping_what_is_over_fails(tmp_path: Path) -> None:
-    done = ask(tmp_path, "callback", "stop", "c3")
-    as_json = ask(tmp_path, "callback", "stop", "c3", "--json")
+@pytest.mark.parametrize("kind", ["callback", "contact"])
+def test_stopping_what_is_over_fails(tmp_path: Path, kind: str) -> None:
+    done = ask(tmp_path, kind, "stop", "c3")
+    as_json = ask(tmp_path, kind, "stop", "c3", "--json")
 
     assert (done.code, done.output) == (1, "")
     assert done.errors == "c3: is over already; nothing was stopped\n"

@@ -386,6 +386,7 @@ def test_the_commands_are_those_that_are_documented() -> None:
         "callback stop",
         "contact list",
         "contact show",
+        "contact stop",
         "contact transfer start",
         "contact transfer show",
         *(f"contact transfer {verb.value}" for verb in Verb),
