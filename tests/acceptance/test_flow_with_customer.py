@@ -3,7 +3,7 @@
 Proved here with real phones: who hears the flow and whom else, who hears hold, whose keys the flow
 takes, that the agent does not hear keys meant for the flow alone, and that a flow goes on where it
 was after the controller was killed. What else can happen meanwhile is proved in virtual time:
-``tests/integration/service/test_flow_with_customer.py``.
+``tests/integration/service/test_flow_with_customer_rules.py``.
 """
 
 from __future__ import annotations

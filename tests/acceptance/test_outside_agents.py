@@ -2,7 +2,8 @@
 
 Proved here with real phones: what the mobile phone shows and says, that key 1 accepts a call and
 feature codes work on it, and that a voicemail which answers is never connected. Who is freed, asked
-again or retried is proved in virtual time: ``tests/integration/service/test_outside_agents.py``.
+again or retried is proved in virtual time:
+``tests/integration/service/test_outside_agent_rules.py``.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The last one leaves a conference while another comes: two legs are moved behind the controller's
 back until this has happened, which takes some ten tries. Who is moved then, and who is not, is
-proved in virtual time: ``tests/integration/service/test_rooms_apart.py``.
+proved in virtual time: ``tests/integration/service/test_rooms_apart_rules.py``.
 """
 
 from __future__ import annotations
