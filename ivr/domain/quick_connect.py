@@ -101,6 +101,7 @@ class Event(Enum):
     FLOW_TURNED_TO_SOURCE = auto()  # the transfer flow goes on with the source alone
     FLOW_TURNED_TO_CUSTOMER = auto()  # with the customer alone
     FLOW_TURNED_TO_BOTH = auto()
+    FLOW_APART = auto()  # its leg does not hear those with whom it is in the room
     FLOW_ENDED = auto()  # the transfer flow, or what the source hears, disconnects
     QUEUE_FULL = auto()  # or closed to new contacts
     OFFER_WON = auto()  # routing reserved an agent of the queue
@@ -257,6 +258,7 @@ TRANSITIONS: Final[Mapping[tuple[S, Event], Row]] = {
     (S.JOINT_FLOW, E.FLOW_TURNED_TO_CUSTOMER): Row(
         S.CUSTOMER_FLOW, (C.FLOW_LEAVES, C.SOURCE_TO_HOLD, C.CUSTOMER_TO_TRANSFER_FLOW)
     ),
+    (S.JOINT_FLOW, E.FLOW_APART): Row(S.JOINT_FLOW, (C.FLOW_LEAVES, C.FLOW_TO_TALK)),
     (S.JOINT_FLOW, E.FLOW_ENDED): Row(S.RETURNED, (C.FLOW_LEAVES, C.REPORT_FAILURE)),
     (S.JOINT_FLOW, E.QUEUE_FULL): Row(S.RETURNED, (C.FLOW_LEAVES, C.REPORT_FAILURE)),
     (S.JOINT_FLOW, E.DROP_ASKED): Row(S.RETURNED, (C.FLOW_LEAVES,)),
@@ -570,6 +572,8 @@ IMPOSSIBLE: Final[frozenset[tuple[S, Event]]] = frozenset(
         # Only what is in a queue, or about to be, finds it full; only that is offered.
         *((state, E.QUEUE_FULL) for state in _OPEN),
         *((state, E.OFFER_WON) for state in _OPEN),
+        # Only a leg of its own can be apart.
+        *((state, E.FLOW_APART) for state in _OPEN),
         # A supervisor takes over what has just begun with all three there.
         *((state, E.TAKEN_OVER) for state in _OPEN),
         # A phone is answered once, fails before that, and hangs up when it was called.

@@ -121,7 +121,8 @@ class ContactCentre:
                 return await self.callbacks.stop(contact_id, by)
             if contact.state is ContactState.ENDED:
                 return False
-            if self._mailbox.is_lent(contact_id):
+            transfer = await world.store.transfer(contact_id)
+            if transfer is not None and transfer.is_open and not transfer.handed_over:
                 raise NotNow("a quick connect leads to it: cancel that, or stop its source")
             if await self._mailbox.stop(contact_id):
                 note = Note("contact_stopped", {"by": by})

@@ -225,6 +225,9 @@ class ContactSession:
                     "cause": error.code,
                 },
             )
+        except BaseException:
+            _turn_away(message)
+            raise
 
     def _is_over(self) -> bool:
         if not self._inbox.messages.empty() or self.farewells or self.monitors:
@@ -253,21 +256,10 @@ class ContactSession:
     async def _answer_the_rest(self) -> None:
         """Leave nobody waiting for an answer of a session that is over."""
         while not self._inbox.messages.empty():
-            match self._inbox.messages.get_nowait():
-                case Arrived(_, released):
-                    released.set()
-                case StopRequested(answer) if not answer.done():
-                    answer.set_result(False)
-                case (
-                    TransferAsked(answer=asked)
-                    | VerbAsked(answer=asked)
-                    | MonitorAsked(answer=asked)
-                ) if not asked.done():
-                    asked.set_exception(NotNow("the contact is over"))
-                case OfferWon() as won if won.contact_id != self.id:
-                    await self._offer_of_another(won)
-                case _:
-                    continue
+            message = self._inbox.messages.get_nowait()
+            _turn_away(message)
+            if isinstance(message, OfferWon) and message.contact_id != self.id:
+                await self._offer_of_another(message)
 
     def _may_have_changed(self) -> bool:
         """Whether somebody else may have changed the contact since this session wrote or read it.
@@ -806,11 +798,11 @@ class ContactSession:
         await self.monitors.compare(live)
         for leg_id in [leg for leg in self.farewells if leg not in live]:
             await self._farewell_over(leg_id)
+        await self.room.compare(live)
         for leg in live.values():
             apart = self.monitors.owns(leg.leg_id) or self.lines.owns(leg.leg_id)
             if self.mailbox.owner(leg.leg_id) == self.id and not apart:
                 await self.performer.put_right(leg.leg_id, live=leg)
-        await self.room.compare(live)
         await self.performer.put_agent_right()
 
     async def _compare_dial(self, live: Mapping[LegId, LiveLeg]) -> None:
@@ -839,6 +831,21 @@ class ContactSession:
                     ended_at=last.ended_at,
                     detail="closed before",
                 )
+
+
+def _turn_away(message: Message) -> None:
+    """Leave nobody waiting for an answer that will not come."""
+    match message:
+        case Arrived(_, released):
+            released.set()
+        case StopRequested(answer) if not answer.done():
+            answer.set_result(False)
+        case TransferAsked(answer=asked) | VerbAsked(answer=asked) | MonitorAsked(answer=asked) if (
+            not asked.done()
+        ):
+            asked.set_exception(NotNow("the contact is over, or its session was cut short"))
+        case _:
+            pass
 
 
 def _times_of(state: ContactState, now: datetime) -> dict[str, Any]:

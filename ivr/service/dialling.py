@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from ivr.domain.callback import FailureReason
@@ -17,6 +18,13 @@ from ivr.ports.telephony import PROGRAM, CallOrder, ToEndpoint, ToNumber
 
 if TYPE_CHECKING:
     from ivr.service.contact_session import ContactSession
+
+
+class NoOffer(Enum):
+    """Why a contact cannot be offered to an agent on an outside number."""
+
+    FORBIDDEN = "forbidden"
+    NO_TRUNK = "no_trunk"
 
 
 async def dial(session: ContactSession) -> None:
@@ -74,8 +82,8 @@ async def dial(session: ContactSession) -> None:
 
 def offer(
     site: Site, agent: Agent, contact: Contact, leg_id: LegId, *, name: str
-) -> CallOrder | None:
-    """The call that offers a contact to an agent; none if their number may not be called.
+) -> CallOrder | NoOffer:
+    """The call that offers a contact to an agent, or why there can be none.
 
     Args:
         site: As it is now.
@@ -88,12 +96,14 @@ def offer(
     caller = contact.customer_number
     if agent.endpoint is not None:
         to = ToEndpoint(endpoint=agent.endpoint)
-    elif agent.number is not None and site.policy.check(agent.number) is None:
+    elif agent.number is not None:
+        if site.policy.check(agent.number) is not None:
+            return NoOffer.FORBIDDEN
         to = route(site, agent.number)
         queue = site.find_queue(contact.queue_id) if contact.queue_id else None
         caller = queue.caller_id if queue else None  # a network shows numbers of ours only
     if to is None:
-        return None
+        return NoOffer.NO_TRUNK
     return CallOrder(
         leg_id=leg_id,
         to=to,

@@ -211,18 +211,18 @@ class FlowRun:
         self._at = request.at
         if not isinstance(request.effect, (*_COMMITTING, *_SETTING)):
             position = {"position": request.at.as_json()} if self._keep_position else {}
-            await self._commit(position)
-            self._kept = request.at
+            if await self._commit(position):
+                self._kept = request.at
         self._world.failpoint(f"flow_{type(request.effect).__name__}")
 
-    async def _commit(self, position: Mapping[str, Any]) -> None:
-        """Commit what the flow has set, and where it is.
+    async def _commit(self, position: Mapping[str, Any]) -> bool:
+        """Commit what the flow has set, and where it is; whether that is done.
 
         With a database that fails the flow goes on: what it has set stays to be committed, and a
         crash would resume it at an older place.
         """
         if not (position or self._changes or self._notes):
-            return
+            return True
         try:
             await self._world.store.change_contact(
                 self._contact_id,
@@ -235,8 +235,9 @@ class FlowRun:
                 "A flow's position could not be kept",
                 extra={"event": "position_not_kept", "cause": error.code},
             )
-            return
+            return False
         self._changes, self._notes = {}, []
+        return True
 
     async def _contact(self) -> Contact:
         """The contact; nobody but its own flow changes what a flow can see of it."""
@@ -282,7 +283,7 @@ class FlowRun:
             case IsOpen(hours):
                 return await self._is_open(hours)
             case HoldPrevious(who):
-                return self._hold_previous(who)
+                return self._hold_previous(who, at)
             case ReadMetric(metric, target):
                 return await self._metric(metric, target)
             case FindFlow(ref):
@@ -433,8 +434,10 @@ class FlowRun:
         await self._change(hooks={**contact.hooks, hook: flow or ""})
         return True
 
-    def _hold_previous(self, who: PreviousOnHold) -> bool:
+    def _hold_previous(self, who: PreviousOnHold, at: ResumePoint) -> bool:
         if self._on_hold not in (None, who):
+            if self._kept != at:
+                raise StoreError("a flow cannot turn from where it is not known to be")
             raise _Turned(_TURNS[who])
         return self._on_hold is who
 

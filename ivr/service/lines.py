@@ -54,10 +54,14 @@ class Line:
         self.let_go()
         self.participant, self.released = participant, released
 
-    def let_go(self) -> None:
-        """Give the leg back to the dialplan; what runs on it is cancelled."""
+    def stop(self) -> None:
+        """Cancel what runs on it; what is heard goes on until the leg is moved."""
         if self.program is not None:
             self.program.cancel()
+
+    def let_go(self) -> None:
+        """Give the leg back to the dialplan; what runs on it is cancelled."""
+        self.stop()
         if self.released is not None:
             self.released.set()
         self.participant = self.released = self.program = self.bridge = None

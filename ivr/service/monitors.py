@@ -125,12 +125,12 @@ class Monitors:
             mode=mode,
             began_at=s.now(),
         )
-        note = Note("monitor_began", {"supervisor": supervisor_id, "mode": mode.value})
-        if not await store.begin_monitor(monitor, note):
-            raise NotNow("the supervisor is not free")
         supervisor = site.agent(supervisor_id)
         if supervisor.endpoint is None:
             raise NotNow("a supervisor needs a phone of this switch")
+        note = Note("monitor_began", {"supervisor": supervisor_id, "mode": mode.value})
+        if not await store.begin_monitor(monitor, note):
+            raise NotNow("the supervisor is not free")
         place = self._place_of(mode)
         line = s.line(monitor.leg_id)
         line.born = asyncio.get_running_loop().time()

@@ -35,7 +35,7 @@ from ivr.ports.telephony import (
     Place,
     room,
 )
-from ivr.service.dialling import dial, offer
+from ivr.service.dialling import NoOffer, dial, offer
 from ivr.service.flow_runner import FlowEnd, FlowRun, Played
 from ivr.service.lines import Farewell, Line, contact_named_by
 from ivr.service.whispers import prepare_whispers
@@ -132,7 +132,7 @@ class Performer:
             case C.TELL_AGENT:
                 await self.dismiss_agent(self._news())
             case C.AGENT_IS_FREE:
-                await self._after_leg(AgentActivity.IDLE)
+                await self.after_leg(AgentActivity.IDLE)
             case C.AGENT_MISSED:
                 await self._agent_becomes(AgentActivity.MISSED)
             case C.AGENT_FAILED:
@@ -143,7 +143,7 @@ class Performer:
                 if self._s.world.site.now.acw_after_unanswered:
                     await self._wrap_up()
                 else:
-                    await self._after_leg(AgentActivity.IDLE)
+                    await self.after_leg(AgentActivity.IDLE)
 
     async def _ring_agent(self) -> None:
         s, contact = self._s, self._s.contact
@@ -155,8 +155,8 @@ class Performer:
         kind = "Callback" if contact.is_callback else "Call"
         s.agent.born = asyncio.get_running_loop().time()
         order = offer(site, agent, contact, s.agent.leg_id, name=f"{kind} {queue.name}")
-        if order is None:
-            await self._missed("forbidden, or no trunk")
+        if isinstance(order, NoOffer):
+            await self._missed(order.value)
             return
         try:
             await s.world.switch.call(order)
@@ -299,7 +299,7 @@ class Performer:
             return Played(FlowEnd.GONE)
         return Played(FlowEnd.OVER)
 
-    async def _after_leg(self, activity: AgentActivity) -> None:
+    async def after_leg(self, activity: AgentActivity) -> None:
         """Settle the agent now, or when the phone is down again: it could not ring before."""
         s = self._s
         farewell = s.farewells.get(s.contact.agent_leg)

@@ -12,6 +12,7 @@ from ivr.domain.phone_number import mask_in
 from ivr.domain.quick_connect import reminds_of_hold
 from ivr.ports.store import Note
 from ivr.ports.telephony import RINGBACK, SORRY_RINGING, Place, reminder, room, sorry
+from ivr.service.lines import Line
 from ivr.service.transfer_changes import hold_begins, hold_ends
 from ivr.service.transfer_requests import begin_transfer, use_verb
 
@@ -39,17 +40,16 @@ class PhoneKeys:
         participant = self._s.participant_of(leg_id)
         if participant is not None:
             participant.code_answered(code, accepted=accepted)
-        elif not accepted and (place := self._sorry(leg_id)) is not None:
-            await self._s.world.switch.move(leg_id, place)
+        elif not accepted and (talker := self._s.talker(leg_id)) is not None:
+            place = self._sorry(talker)
+            if place is not None:
+                await talker.send(self._s.world.switch, place)
 
-    def _sorry(self, leg_id: LegId) -> Place | None:
-        """Where a leg hears that a code was in vain, on the way back to where it belongs."""
-        talker, talks_in = self._s.talker(leg_id), self._s.contact.talks_in
-        if talker is None:
-            return None
-        place = self._s.performer.place_of(talker)  # it may have keyed before it was moved
-        if place == room(talks_in):
-            return sorry(talks_in)
+    def _sorry(self, line: Line) -> Place | None:
+        """Where a line hears that a code was in vain, on the way back to where it belongs."""
+        place = self._s.performer.place_of(line)  # it may have keyed before it was moved
+        if place == room(self._s.contact.talks_in):
+            return sorry(self._s.contact.talks_in)
         return SORRY_RINGING if place == RINGBACK else None
 
     def may_forget_a_hold(self) -> bool:
@@ -64,7 +64,7 @@ class PhoneKeys:
         """Let the agent hear that somebody is still on hold."""
         agent = self._s.agent
         if agent is not None and self.may_forget_a_hold():
-            await self._s.world.switch.move(agent.leg_id, reminder(self._s.contact.talks_in))
+            await agent.send(self._s.world.switch, reminder(self._s.contact.talks_in))
 
     async def referred(self, leg_id: LegId, extension: str) -> None:
         """The agent's phone transfers to an extension: its quick connect, if it is one."""

@@ -82,7 +82,7 @@ class PhoneLines:
                 await spare.send(self._s.world.switch, HOLD)
             case LegMerged(leg_id, other) if {leg_id, other} == {spare.leg_id, agent.leg_id}:
                 if self._s.transfer is not None:
-                    await self._s.transfer.leave()
+                    await self._s.transfer.leave(goes=True)
             case LegEnded(leg_id, _) if leg_id == spare.leg_id:
                 spare.let_go()
                 self.spare = None
@@ -133,7 +133,7 @@ class PhoneLines:
         await self._turn()
         self.spare = None
         if run is not None and self._is_first(ended):
-            await run.leave()
+            await run.leave(goes=True)
         elif run is not None:
             await run.happened(Event.DROP_ASKED)
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ivr.domain.ids import BridgeId, ContactId, LegId
+from ivr.domain.quick_connect import Event as TransferEvent
 from ivr.ports.store import Note
 from ivr.ports.telephony import LegJoined, LiveLeg, room
 from ivr.service.lines import Line
@@ -32,6 +33,11 @@ class RoomCheck:
         """Remember where a leg has joined, and bring somebody who is elsewhere to it."""
         if event.contact_id != self._s.contact.talks_in:
             return
+        run = self._s.transfer
+        if run is not None and run.flow is not None and run.flow.leg_id == event.leg_id:
+            run.flow_bridge = event.bridge
+            await self._bring_to(event.bridge)
+            return
         for line in self._lines():
             if line.leg_id == event.leg_id:
                 line.bridge = event.bridge
@@ -42,6 +48,9 @@ class RoomCheck:
         for line in self._lines():
             leg = live.get(line.leg_id)
             line.bridge = leg.bridge if leg is not None else None
+        run = self._s.transfer
+        if run is not None and run.flow is not None and run.flow.leg_id in live:
+            run.flow_bridge = live[run.flow.leg_id].bridge
         talking = self._talking()
         if talking:
             await self._bring_to(talking[0].bridge)
@@ -61,17 +70,24 @@ class RoomCheck:
         """
         s = self._s
         line = next((line for line in self._talking() if line.bridge != bridge), None)
-        if line is None:
+        run = s.transfer
+        flow = run.flow if run is not None and run.flow_bridge not in (None, bridge) else None
+        if line is None and flow is None:
             return
         logger.warning(
             "Two who talk in one room are in different bridges",
-            extra={"event": "room_apart", "contact_id": s.id, "leg_id": line.leg_id},
+            extra={"event": "room_apart", "contact_id": s.id},
         )
         await s.world.store.note(s.id, Note("room_apart"), now=s.now())
-        await line.send(s.world.switch, room(s.contact.talks_in))
+        if line is not None:
+            await line.send(s.world.switch, room(s.contact.talks_in))
+        elif run is not None:
+            await run.happened(TransferEvent.FLOW_APART)
 
     def _lines(self) -> list[Line]:
-        return [*self._s.talkers(), *self._s.monitors.barging()]
+        flows = [run.flow for run in self._s.transfers()]
+        talkers = [line for line in self._s.talkers() if line not in flows]
+        return [*talkers, *self._s.monitors.barging()]
 
     def _talking(self) -> list[Line]:
         """Lines that belong in the room and are known to have joined it."""

@@ -377,6 +377,12 @@ def _clamped(flow: FlowDocument, document: SiteDocument) -> Iterator[str]:
 
 
 def _warn_of_oddities(document: SiteDocument, checked: CheckedSite) -> None:
+    if not document.trunks:
+        checked.warnings += [
+            f"{SITE_FILE}: agent {agent.name!r} is on an outside number, and there is no trunk"
+            for agent in document.agents
+            if agent.number is not None
+        ]
     served = {each.queue for profile in document.routing_profiles for each in profile.queues}
     for queue in document.queues:
         if not {queue.name, queue.known_as()} & served:

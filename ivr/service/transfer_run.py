@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from ivr.domain.agent import BUSY_ACTIVITIES, AgentActivity
 from ivr.domain.contact import SERVING_STATES, Contact, ContactState
-from ivr.domain.errors import LinkDown, TelephonyError, UnexpectedEvent
-from ivr.domain.ids import AgentId, ContactId, LegId
+from ivr.domain.errors import LinkDown, NotNow, TelephonyError, UnexpectedEvent
+from ivr.domain.ids import AgentId, BridgeId, ContactId, LegId
 from ivr.domain.leg import LegOutcome
 from ivr.domain.quick_connect import (
     FLOWS,
@@ -59,7 +59,7 @@ from ivr.ports.telephony import (
     ToRoom,
     room,
 )
-from ivr.service.dialling import offer, route
+from ivr.service.dialling import NoOffer, offer, route
 from ivr.service.flow_runner import FlowEnd
 from ivr.service.hold_limits import HoldLimits
 from ivr.service.lines import Line
@@ -119,6 +119,7 @@ class TransferRun:
     Attributes:
         destination: The destination's line, once there is one.
         flow: The line of the transfer flow, while it takes part in the talk.
+        flow_bridge: In which its far half was seen to join the room.
         sounds: What its parties hear.
     """
 
@@ -127,7 +128,9 @@ class TransferRun:
         self.contact = contact
         self.destination: Line | None = None
         self.flow: Line | None = None
+        self.flow_bridge: BridgeId | None = None
         self._turns = 0
+        self._source_goes = False
         self._held_from: TransferState | None = None
         self._s = session
         self.sounds = TransferSounds(self, session)
@@ -212,23 +215,30 @@ class TransferRun:
     async def source_left(self, *, normal: bool) -> None:
         """The source hung up, which is to leave, or its phone died."""
         if normal:
-            await self.leave()
+            await self.leave(goes=True)
         else:
             await self.met(E.SOURCE_LOST)
 
-    async def leave(self, *notes: Note) -> bool:
+    async def leave(self, *notes: Note, goes: bool = False) -> bool:
         """Leave; a customer whose queue is not entered yet enters it first.
 
-        If it is full nobody leaves; who has hung up already leaves the customer at their own place.
+        Args:
+            notes: For the journal.
+            goes: The source's phone hangs up in any case. If the queue is full the customer then
+                waits at their own place; else nobody leaves.
+
+        Raises:
+            NotNow: The queue is full.
         """
+        self._source_goes = goes
         if self.state in FLOWS and self.transfer.kind is K.QUEUE:
             if await self._is_in_queue():
                 await self.happened(E.TRANSFERRED_TO_QUEUE)
-            elif self._s.agent is None:
+            elif goes:
                 return await self.met(E.SOURCE_LOST, _failure("queue_full"))
             else:
-                await self.happened(E.QUEUE_FULL, _failure("queue_full"))
-                return False
+                await self.happened(E.QUEUE_FULL, _failure("queue_full"), *notes)
+                raise NotNow("the queue is full")
         return await self.met(E.LEAVE_ASKED, *notes)
 
     async def met(self, event: Event, *notes: Note) -> bool:
@@ -300,8 +310,8 @@ class TransferRun:
     async def program_ended(self, line: Line, end: FlowEnd) -> None:
         """What ran on a leg is over."""
         party, sounds = self.party_of(line), self.sounds.heard_on(line)
-        if self.asks_to_accept(line):
-            await self._offer_decided(line, end)
+        if line is self.destination and self.state in (*_RINGS, *_QUEUES):
+            await self._offer_decided(line, end)  # nothing else runs there
         elif talks(sounds):
             await self.sounds.serve(line)  # what it heard was over when it was moved on
         elif Sound.WHISPER in sounds:
@@ -352,6 +362,8 @@ class TransferRun:
         )
         note = moved_note(moved, event)
         changes = [each for each in (source, destination) if each.to_state or each.fields]
+        if before in FLOWS and row.to not in FLOWS:
+            self._stop_flow()  # or it could keep its place once more
         if not await s.world.store.move_transfer(moved, before, changes, note, *notes, now=now):
             return False
         released = self._agent_id
@@ -481,7 +493,10 @@ class TransferRun:
         s = self._s
         if s.agent_id is None:
             return
-        if s.contact.state is ContactState.QUEUED:
+        if s.contact.state is ContactState.QUEUED and self._source_goes:
+            await s.performer.dismiss_agent(None)
+            await s.performer.after_leg(AgentActivity.IDLE)
+        elif s.contact.state is ContactState.QUEUED:
             # The contact is somebody else's from now on, and the phone is dead.
             await s.performer.settle(s.agent_id, AgentActivity.ERROR)
         else:
@@ -525,8 +540,8 @@ class TransferRun:
         )
         name = f"Transfer {self._queue_name()}"
         order = offer(world.site.now, agent, self.contact, self.contact.agent_leg, name=name)
-        if order is None:
-            await self._destination_failed("forbidden", "or no trunk")
+        if isinstance(order, NoOffer):
+            await self._destination_failed(order.value, "")
         else:
             await self._call(order)
 
@@ -551,8 +566,13 @@ class TransferRun:
         except TelephonyError:
             await self._flow_lost()
 
+    def _stop_flow(self) -> None:
+        for line in self._lines():
+            if line is not None and Sound.TRANSFER_FLOW in self.sounds.heard_on(line):
+                line.stop()
+
     async def _flow_leaves(self) -> None:
-        line, self.flow = self.flow, None
+        line, self.flow, self.flow_bridge = self.flow, None, None
         if line is not None:
             line.let_go()
             await self._s.world.switch.hang_up(line.leg_id)
@@ -680,9 +700,10 @@ class TransferRun:
         if not self.transfer.is_open:
             return
         ringing = self.destination
-        if self.state in (*_RINGS, *_QUEUES) and ringing is not None and live[ringing.leg_id].up:
-            await self.destination_answered()
-        elif self.state in _RINGS and ringing is None:
+        if ringing is not None and self.state in (*_RINGS, *_QUEUES):
+            if live[ringing.leg_id].up and ringing.participant is None:
+                await self.destination_answered()
+        elif ringing is None and self.state in _RINGS:
             await self._destination_failed(LegOutcome.UNKNOWN.value, "never dialled")
         await self.put_agent_right()
 

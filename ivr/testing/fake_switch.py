@@ -115,6 +115,11 @@ class _Leg:
     rang: bool = False
     order: CallOrder | None = None
     arrival: Entry | None = None
+    plays_in: BridgeId | None = None
+
+    @property
+    def bridge(self) -> BridgeId | None:
+        return self.plays_in or self.visit.bridge
 
     @property
     def dialling(self) -> bool:
@@ -319,7 +324,7 @@ class FakeSwitch:
         """Every leg on the switch now (see the port)."""
         self._need_link()
         return [
-            LiveLeg(leg_id=leg.leg_id, place=leg.visit.place, up=leg.up, bridge=leg.visit.bridge)
+            LiveLeg(leg_id=leg.leg_id, place=leg.visit.place, up=leg.up, bridge=leg.bridge)
             for leg in self._legs.values()
         ]
 
@@ -434,6 +439,8 @@ class FakeSwitch:
         phone.is_reachable, phone.leg = False, order.leg_id
         leg = _Leg(order.leg_id, phone, "", up=False, visit=_Visit(None), order=order)
         self._legs[order.leg_id] = leg
+        leg.plays_in = self._bridge_of(to.contact_id)
+        self._emit(LegJoined(leg.leg_id, to.contact_id, leg.plays_in))
         self._answered(leg, order)
 
     async def _leave_later(self, leg: _Leg, after: timedelta) -> None:
@@ -501,7 +508,7 @@ class FakeSwitch:
     def _bridge_of(self, contact_id: ContactId) -> BridgeId:
         """The bridge that who joins a room now comes into: a new one if nobody is in it."""
         found = self._found.get(contact_id)
-        is_there = any(leg.visit.bridge == found for leg in self._legs.values())
+        is_there = any(leg.bridge == found for leg in self._legs.values())
         if found is not None and is_there and not self.next_joins_alone:
             return found
         bridge = BridgeId(f"bridge-{next(self._bridges)}")

@@ -163,6 +163,10 @@ async def test_flow_goes_on_after_the_controller_was_killed(
     await hears(house, customer, PROMPT if step is S.JOINT_FLOW else AGENT_WHISPER)
 
     await house.kill_controller()
+    away = monotonic()
+    if step is S.JOINT_FLOW:
+        await talking.hear_each_other(customer, agent)  # and no music of the flow's
+        assert listen(agent.heard.between(away + 0.5, monotonic())).ms(MUSIC) == 0
     await house.start_controller()
 
     await talking.comes_to(S.CUSTOMER_FLOW.value)

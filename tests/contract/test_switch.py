@@ -226,8 +226,12 @@ async def test_leg_to_a_room_is_answered_there_and_is_one_leg(stage: Stage, leg:
     await stage.control.call(order)
     await stage.is_at(leg, HOLD)  # where the controller sends whoever comes to it
 
-    assert stage.told(leg) == [LegAnswered(leg)]
-    assert [live.leg_id for live in await stage.control.live_legs()] == [leg]
+    await stage.until(lambda: len(stage.told(leg)) == 2)
+    (live,) = await stage.control.live_legs()
+    assert live.leg_id == leg
+    assert live.bridge is not None
+    assert LegJoined(leg, CONTACT, live.bridge) in stage.told(leg)
+    assert LegAnswered(leg) in stage.told(leg)
     await stage.control.hang_up(leg)
     await stage.saw(LegEnded(leg, normal=True))
     assert await stage.places() == {}

@@ -8,7 +8,7 @@ from typing import Final
 from ivr.domain.ids import BridgeId, Endpoint, LegId
 from ivr.ports.telephony import LiveLeg
 from ivr.telephony.ami.message import SafeMessage
-from ivr.telephony.ami.translate import LEG_CHANNEL, is_leg_channel
+from ivr.telephony.ami.translate import LEG_CHANNEL, is_leg_channel, leg_in_room
 from ivr.telephony.dialplan import Context, place_named
 
 _UP: Final = "6"
@@ -17,6 +17,12 @@ _ABSENT: Final = frozenset({"UNAVAILABLE", "INVALID", "UNKNOWN", ""})
 
 def live_legs(channels: Iterable[SafeMessage]) -> list[LiveLeg]:
     """Every leg, from the list of ``CoreShowChannels``."""
+    listed = [channel for channel in channels if channel.name == "CoreShowChannel"]
+    bridges = {
+        leg_in_room(channel): BridgeId(bridge)
+        for channel in listed
+        if (bridge := channel.text("BridgeId"))
+    }
     return [
         LiveLeg(
             leg_id=LegId(channel.text("Uniqueid")),
@@ -26,10 +32,10 @@ def live_legs(channels: Iterable[SafeMessage]) -> list[LiveLeg]:
                 else None
             ),
             up=channel.text("ChannelState") == _UP,
-            bridge=BridgeId(channel.text("BridgeId")) or None,
+            bridge=bridges.get(LegId(channel.text("Uniqueid"))),
         )
-        for channel in channels
-        if channel.name == "CoreShowChannel" and is_leg_channel(channel.text("Channel"))
+        for channel in listed
+        if is_leg_channel(channel.text("Channel"))
     ]
 
 

@@ -43,8 +43,9 @@ from ivr.telephony.ami.outbound_leg import (
 from ivr.telephony.dialplan import UserEvent
 
 LEG_CHANNEL: Final = "PJSIP/"
-_ROOM_CHANNEL = re.compile(r"Local/room-.*;1", re.ASCII)
+_ROOM_CHANNEL = re.compile(r"Local/room-.*;(?P<half>[12])", re.ASCII)
 """A leg to a room is one half of a pair of channels; the other half, ``;2``, is in the room."""
+_FAR_HALF: Final = ";2"
 _FORGET_AFTER: Final = 1000
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 _SIP_CODE = re.compile(r"\b[1-6]\d\d\b", re.ASCII)
@@ -146,11 +147,12 @@ def _hangup(message: SafeMessage) -> Sighting | None:
 
 
 def _confbridge_join(message: SafeMessage) -> Sighting | None:
-    if not _is_leg(message):
+    leg_id = leg_in_room(message)
+    if leg_id is None:
         return None
     contact_id = ContactId(message.text("Conference"))
     bridge = BridgeId(message.text("BridgeUniqueid"))
-    return LegJoined(LegId(message.text("Uniqueid")), contact_id, bridge)
+    return LegJoined(leg_id, contact_id, bridge)
 
 
 def _user_event(message: SafeMessage) -> Sighting | None:
@@ -213,7 +215,17 @@ def _is_leg(message: SafeMessage) -> bool:
 
 def is_leg_channel(name: str) -> bool:
     """Whether a channel is a leg: a phone's, or the near half of one to a room."""
-    return name.startswith(LEG_CHANNEL) or _ROOM_CHANNEL.fullmatch(name) is not None
+    pair = _ROOM_CHANNEL.fullmatch(name)
+    return name.startswith(LEG_CHANNEL) or (pair is not None and pair["half"] == "1")
+
+
+def leg_in_room(message: SafeMessage) -> LegId | None:
+    """The leg that a channel in a room is; of a leg to a room it is the far half."""
+    name, leg_id = message.text("Channel"), message.text("Uniqueid")
+    pair = _ROOM_CHANNEL.fullmatch(name)
+    if pair is not None and pair["half"] == "2":
+        return LegId(leg_id.removesuffix(_FAR_HALF))
+    return LegId(leg_id) if leg_id and is_leg_channel(name) else None
 
 
 def _number(text: str) -> int:

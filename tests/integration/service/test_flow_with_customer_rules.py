@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
+from ivr.domain.agent import AgentActivity
 from ivr.domain.contact import ContactState
+from ivr.domain.errors import NotNow, StoreError
+from ivr.domain.ids import ContactId
 from ivr.domain.quick_connect import TransferState
 from ivr.domain.transfer import Verb
-from ivr.ports.telephony import HOLD, PROGRAM, RINGBACK
+from ivr.ports.telephony import HOLD, PROGRAM, RINGBACK, CallOrder, ToRoom, room
 from ivr.testing.fake_phone import FakePhone
-from tests.centre import BEN, LOCAL, running_centre
+from tests.centre import ANNA, BEN, LOCAL, running_centre
 from tests.integration.service.test_quick_connect_rules import CALLER, Talk, play
 from tests.payment_flow import ASKS, BOTH, THANKS, payment_flow, turning_flow
 from tests.virtual_time import VirtualClock, run_virtual
@@ -263,30 +266,143 @@ def test_whoever_calls_has_no_previous_contact_to_hold(tmp_path: Path) -> None:
     run_virtual(main())
 
 
+def test_what_was_keyed_is_not_kept_once_the_flow_is_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(talk: Talk) -> None:
+        store = talk.centre.store
+        move = store.move_transfer
+        talk.customer.will_press(CARD + "#")
+        await talk.start("Ben")
+        await talk.comes_to(S.JOINT_FLOW)
+
+        async def answers_late(*args: Any, **more: Any) -> bool:
+            moved = await move(*args, **more)
+            await talk.centre.passes(15)
+            return moved
+
+        monkeypatch.setattr(store, "move_transfer", answers_late)
+        await talk.use(Verb.CANCEL)
+
+        await talk.comes_to(S.RETURNED)
+        await talk.centre.passes(15)
+        assert (await talk.destination()).position is None
+
+    play(tmp_path, scene, **paying())
+
+
+def test_flow_turns_only_from_where_it_is_known_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(talk: Talk) -> None:
+        store = talk.centre.store
+        change, failures = store.change_contact, 5
+
+        async def fails_at_first(contact_id: ContactId, fields: Any, *more: Any, **now: Any) -> Any:
+            nonlocal failures
+            if "position" in fields and failures:
+                failures -= 1
+                raise StoreError("the database is away")
+            return await change(contact_id, fields, *more, **now)
+
+        monkeypatch.setattr(store, "change_contact", fails_at_first)
+        talk.customer.will_press(CARD + "#")
+        await talk.start("Ben")
+
+        await talk.comes_to(S.RETURNED)
+
+        assert failures == 0
+        assert said(flow_in_room(talk)) == [BOTH]
+        assert said(talk.customer) == [ASKS]
+        assert (await talk.source()).attributes["card"] == CARD
+
+    play(tmp_path, scene, **paying())
+
+
+# --- two conferences of one room ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_flow_that_is_apart_comes_to_those_with_whom_it_speaks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    async def scene(talk: Talk) -> None:
+        switch = talk.centre.switch
+        call, first = switch.call, iter([True])
+        switch.sound_length = timedelta(seconds=5)
+
+        async def alone(order: CallOrder) -> None:
+            if isinstance(order.to, ToRoom):
+                switch.next_joins_alone = next(first, False)
+            await call(order)
+
+        if not late:
+            monkeypatch.setattr(switch, "call", alone)
+        await talk.start("Ben")
+        if late:
+            await talk.comes_to(S.JOINT_FLOW)
+            await talk.talking_are(talk.customer, talk.anna)
+            assert talk.customer.leg is not None
+            switch.next_joins_alone = True
+            await switch.move(talk.customer.leg, room(talk.contact_id))
+
+        async def mended() -> bool:
+            journal = await talk.centre.journal(talk.contact_id)
+            return "room_apart" in journal and switch.hear_each_other(talk.contact_id)
+
+        await talk.centre.until(mended, within=5)
+        assert (await talk.transfer()).state is S.JOINT_FLOW
+        bridges = {leg.bridge for leg in await switch.live_legs() if leg.bridge}
+        assert len(bridges) == 1, "the flow's leg is there too"
+
+    play(tmp_path, scene, **paying())
+
+
 # --- a queue that is full -----------------------------------------------------------------------
 
 
-def test_agent_who_hangs_up_before_a_full_queue_leaves_the_customer_in_their_own(
-    tmp_path: Path,
-) -> None:
+def _before_a_full_queue() -> dict[str, Any]:
     how = paying("Password reset", "TransferContactToQueue")
 
     def closed(site: dict[str, Any]) -> None:
         how["change"](site)
         next(q for q in site["queues"] if q["name"] == "PasswordReset")["max_contacts"] = 0
 
+    return {"change": closed, "flows": how["flows"]}
+
+
+@pytest.mark.parametrize("state", [S.SOURCE_FLOW, *TURNED])
+def test_agent_who_hangs_up_before_a_full_queue_leaves_the_customer_in_their_own(
+    tmp_path: Path, state: TransferState
+) -> None:
+
     async def scene(talk: Talk) -> None:
         await talk.start("Password reset")
-        await talk.comes_to(S.CUSTOMER_FLOW)
+        await talk.comes_to(state)
 
-        talk.anna.hang_up()
+        talk.anna.rings().hang_up()
 
-        async def waits() -> bool:
-            return (await talk.source()).state is ContactState.QUEUED
-
-        await talk.centre.until(waits)
         await talk.comes_to(S.QUEUED)
         assert talk.where(talk.customer) == PROGRAM
         assert (await talk.destination()).state is ContactState.ENDED
+        await talk.centre.until(lambda: talk.centre.is_doing(ANNA, AgentActivity.OFFERED))
+        assert (await talk.source()).state is ContactState.OFFERED, "and may be offered it again"
 
-    play(tmp_path, scene, change=closed, flows=how["flows"])
+    play(tmp_path, scene, **_before_a_full_queue())
+
+
+@pytest.mark.parametrize("state", [S.SOURCE_FLOW, *TURNED])
+def test_agent_who_leaves_before_a_full_queue_is_told_and_stays(
+    tmp_path: Path, state: TransferState
+) -> None:
+    async def scene(talk: Talk) -> None:
+        await talk.start("Password reset")
+        await talk.comes_to(state)
+
+        with pytest.raises(NotNow, match="the queue is full"):
+            await talk.use(Verb.LEAVE)
+
+        await talk.comes_to(S.RETURNED)
+        await talk.talking_are(talk.customer, talk.anna)
+
+    play(tmp_path, scene, **_before_a_full_queue())

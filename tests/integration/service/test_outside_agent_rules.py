@@ -11,11 +11,11 @@ import pytest
 
 from ivr.domain.agent import AgentActivity
 from ivr.domain.contact import ContactState
-from ivr.domain.ids import E164, AgentId
+from ivr.domain.ids import E164, AgentId, Endpoint
 from ivr.domain.quick_connect import TransferState
 from ivr.domain.transfer import Verb
 from ivr.ports.telephony import CallOrder, ToNumber
-from ivr.service.dialling import offer
+from ivr.service.dialling import NoOffer, offer
 from ivr.testing.fake_phone import HANGS_UP, FakePhone
 from ivr.testing.fake_switch import Called
 from tests.builders import a_contact
@@ -258,6 +258,22 @@ def test_c9_a_destination_who_is_asked_is_asked_again_by_a_new_session(tmp_path:
     talk_of(tmp_path, scene)
 
 
+def test_c9_a_voicemail_is_none_though_the_site_changes_while_it_is_asked(tmp_path: Path) -> None:
+    async def scene(talk: Talk, dora: FakePhone) -> None:
+        await talk.start("Dora")
+        await talk.centre.until(lambda: asked(dora) == 1)
+        site = talk.centre.world.site.now
+        moved = replace(site.agent(DORA), number=None, endpoint=Endpoint("agent-dora"))
+        agents = tuple(moved if each.id == DORA else each for each in site.agents)
+        talk.centre.world.site.replace(replace(site, agents=agents))
+
+        await talk.comes_to(S.RETURNED)
+
+        await talk.talking_are(talk.customer, talk.anna)
+
+    talk_of(tmp_path, scene)
+
+
 # --- rules --------------------------------------------------------------------------------------
 
 
@@ -266,9 +282,13 @@ def test_c9_a_number_that_may_not_be_called_is_not(tmp_path: Path) -> None:
         async with running_centre(VirtualClock(), tmp_path, change=with_dora) as centre:
             site = centre.world.site.now
             dora = site.agent(DORA)
-            assert offer(site, dora, a_contact(), offer_leg := a_contact().agent_leg, name="Call")
+            contact = a_contact()
+            leg = contact.agent_leg
+            assert isinstance(offer(site, dora, contact, leg, name="Call"), CallOrder)
             premium = replace(dora, number=E164("+19005550199"))
 
-            assert offer(site, premium, a_contact(), offer_leg, name="Call") is None
+            assert offer(site, premium, contact, leg, name="Call") is NoOffer.FORBIDDEN
+            alone = replace(site, trunks=())
+            assert offer(alone, dora, contact, leg, name="Call") is NoOffer.NO_TRUNK
 
     run_virtual(main())

@@ -206,3 +206,16 @@ def test_who_was_put_on_hold_meanwhile_stays_there(tmp_path: Path) -> None:
         assert await mends(talk) == 1, "once, in vain"
 
     play(tmp_path, scene)
+
+
+def test_nobody_is_apart_who_only_hears_a_reminder(tmp_path: Path) -> None:
+    async def scene(talk: Talk) -> None:
+        talk.anna.holds()
+        await talk.centre.switch.until(lambda: "reminder" in talk.anna.heard)
+        talk.anna.resumes()
+
+        await hear_each_other(talk, talk.customer, talk.anna)
+
+        assert await mends(talk) == 0
+
+    play(tmp_path, scene)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -114,6 +115,31 @@ def test_merging_while_it_rings_is_a_cold_transfer(tmp_path: Path) -> None:
         await lines.customer_stays_with_ben()
 
     scene_of(tmp_path, scene)
+
+
+@pytest.mark.parametrize("max_contacts", [0, 5])
+def test_merging_before_a_queue_leaves_the_customer_in_it_or_in_their_own(
+    tmp_path: Path, max_contacts: int
+) -> None:
+    def change(site: dict[str, Any]) -> None:
+        (queue,) = (each for each in site["queues"] if each["name"] == "PasswordReset")
+        queue["max_contacts"] = max_contacts
+
+    async def scene(talk: Talk) -> None:
+        talk.ben.rings()
+        talk.anna.holds()
+        second = talk.centre.switch.dials_code(ANNAS_PHONE, "*73")
+        await talk.comes_to(S.SOURCE_FLOW)
+
+        talk.anna.rings().merges_with(second)
+
+        await talk.comes_to(S.QUEUED)
+        await talk.centre.until(lambda: second.leg is None)
+        contact = await (talk.source() if max_contacts == 0 else talk.destination())
+        assert contact.state in (ContactState.QUEUED, ContactState.OFFERED)
+        assert contact.customer_leg == talk.customer.leg
+
+    play(tmp_path, scene, change=change)
 
 
 def test_hanging_the_second_line_up_brings_the_customer_back_on_the_first(tmp_path: Path) -> None:

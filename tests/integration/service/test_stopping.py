@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ivr.domain.agent import AgentActivity
 from ivr.domain.contact import ContactState, DisconnectReason
-from ivr.domain.errors import NotFound, NotNow
+from ivr.domain.errors import NotFound, NotNow, StoreError
 from ivr.domain.ids import ContactId
 from ivr.domain.quick_connect import TransferState
 from ivr.domain.transfer import Verb
@@ -96,6 +98,47 @@ def test_g2_who_was_handed_over_is_stopped_like_any_other(tmp_path: Path) -> Non
         assert await talk.centre.centre.stop((await talk.destination()).id, by="test")
 
         await talk.everybody_is_gone()
+
+    play_talk(tmp_path, scene)
+
+
+def test_g2_a_customer_who_was_left_is_stopped_while_the_destination_rings(tmp_path: Path) -> None:
+    async def scene(talk: Talk) -> None:
+        talk.ben.rings()
+        await talk.start("Ben")
+        await talk.comes_to(TransferState.RINGING)
+        await talk.use(Verb.LEAVE)
+        await talk.comes_to(TransferState.COLD_RINGING)
+        destination = (await talk.destination()).id
+        assert not await talk.centre.centre.stop(talk.contact_id, by="test"), "that one is over"
+
+        assert await talk.centre.centre.stop(destination, by="test")
+
+        await talk.everybody_is_gone()
+        await talk.comes_to(TransferState.ENDED)
+
+    play_talk(tmp_path, scene)
+
+
+def test_g2_a_stop_is_answered_though_the_database_fails_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(talk: Talk) -> None:
+        store = talk.centre.store
+        move, failures = store.move_contact, iter([StoreError("the database is away")])
+
+        async def fails_once(*args: Any, **more: Any) -> bool:
+            for failure in failures:
+                raise failure
+            return await move(*args, **more)
+
+        monkeypatch.setattr(store, "move_contact", fails_once)
+
+        async with asyncio.timeout(60):
+            assert await talk.centre.centre.stop(talk.contact_id, by="test")
+
+        await talk.everybody_is_gone()
+        assert (await talk.source()).state is C.ENDED
 
     play_talk(tmp_path, scene)
 

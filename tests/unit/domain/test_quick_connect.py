@@ -679,6 +679,8 @@ def can_happen(state: S, floor: Floor) -> Iterator[Event]:
     if floor.flow_talks or Place.TRANSFER_FLOW in flow_is_at:
         yield from (E.TRANSFERRED_TO_AGENT, E.TRANSFERRED_TO_QUEUE, E.FLOW_ENDED, E.QUEUE_FULL)
         yield from (turn for turn, to in TURNS.items() if to is not state)
+    if floor.flow_talks:
+        yield E.FLOW_APART
     if floor.source is Place.QUEUE_FLOW:
         yield E.FLOW_ENDED
     # Away from the source, the limit of the ring or of the whisper comes first.

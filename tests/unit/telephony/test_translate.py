@@ -185,13 +185,22 @@ def test_end_of_a_leg_to_a_room_is_told() -> None:
     assert tell(an_event("Hangup", Cause="16", **near)) == [LegEnded(LegId("k1-f1"), normal=True)]
 
 
+def test_leg_to_a_room_joins_by_its_far_half() -> None:
+    far = {"Channel": "Local/room-k1@places-00000001;2", "Uniqueid": "k1-f1;2"}
+    join = {"Conference": "k1", "BridgeUniqueid": "b1"}
+
+    assert tell(an_event("ConfbridgeJoin", **join, **far)) == [
+        LegJoined(LegId("k1-f1"), ContactId("k1"), BridgeId("b1"))
+    ]
+    assert tell(an_event("Hangup", Cause="16", **far)) == []
+
+
 @pytest.mark.parametrize(
     "channel",
     [
         "CBAnn/k1-00000001;2",
         "Surrogate/PJSIP/x-1",
         "Local/x@y-1;1",
-        "Local/room-k1@places-00000001;2",
     ],
 )
 def test_channels_that_are_no_legs_are_not_told(channel: str) -> None:
@@ -295,13 +304,13 @@ def test_live_legs_are_read_with_their_places() -> None:
             channel(Channel="PJSIP/c-1", Uniqueid="3", Context="inbound", Exten="s"),
             channel(Channel="CBAnn/k1;1", Uniqueid="4", Exten="room-k1", **up),
             channel(Channel="Local/room-k1@places-1;1", Uniqueid="k1-f1", Exten="agi-leg", **up),
-            channel(Channel="Local/room-k1@places-1;2", Uniqueid="6", Exten="room-k1", **up),
+            channel(Channel="Local/room-k1@places-1;2", Uniqueid="k1-f1;2", BridgeId="b1", **up),
         ]
     ) == [
         LiveLeg(leg_id=LegId("1"), place=room(ContactId("k1")), up=True, bridge=BridgeId("b1")),
         LiveLeg(leg_id=LegId("2"), place=LOST, up=True),
         LiveLeg(leg_id=LegId("3"), place=None, up=False),
-        LiveLeg(leg_id=LegId("k1-f1"), place=PROGRAM, up=True),
+        LiveLeg(leg_id=LegId("k1-f1"), place=PROGRAM, up=True, bridge=BridgeId("b1")),
     ]
 
 
