@@ -37,8 +37,9 @@ down: ## stop it; its state stays
 test: lint images ## check everything but the slow storms and soaks
 	@$(PY) -m pytest $(BESIDE) -m 'not full' $(ARGS)
 
-test-full: lint images ## check everything
-	@QUEUEBACK_FULL=1 $(PY) -m pytest $(BESIDE) $(ARGS)
+test-full: lint images ## check everything; loads and soaks alone, after the rest
+	@QUEUEBACK_FULL=1 $(PY) -m pytest $(BESIDE) -m 'not full' $(ARGS)
+	@QUEUEBACK_FULL=1 $(PY) -m pytest -m full $(ARGS)
 
 sipp: images ## put load on the number-entry flow
 	@$(PY) -m tests.sipp $(ARGS)

@@ -256,7 +256,7 @@ def places_of_transfer(t: Transfer, source: Contact, destination: Contact) -> Wh
         places[holder.customer_leg] = _place(hears[Party.CUSTOMER], talk, HOLD)
     if hears[Party.SOURCE] or t.state is S.ALL_HELD:
         leg = outbound_leg_id(source.id, Role.AGENT, source.agent_attempts)
-        places[leg] = talk if t.state is S.ALL_HELD else _place(hears[Party.SOURCE], talk, HOLD)
+        places[leg] = talk if t.state is S.ALL_HELD else _place(hears[Party.SOURCE], talk, PROGRAM)
     if t.state is S.JOINT_FLOW:
         places[t.flow_leg] = PROGRAM
     leg = outbound_leg_id(destination.id, Role.AGENT, destination.agent_attempts)
