@@ -313,7 +313,7 @@ async def test_every_code_of_a_consultation_does_what_its_verb_does(
                 listen(  # type: ignore[misc]
                     talking.anna.heard.between(keyed, monotonic()), hertz={"code": 1000}, pairs={}
                 ).ms("code")
-                >= 80
+                >= 60
             ),
             within=PATIENCE,
             what=f"a tone confirms {code}",
