@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -12,6 +12,7 @@ from ivr.domain.callback import Callback, CallbackResult
 from ivr.domain.contact import Contact, ContactState, DisconnectReason
 from ivr.domain.errors import NotFound
 from ivr.domain.ids import AgentId, ContactId
+from ivr.ports.clock import Clock
 from ivr.ports.store import Note, Timer, TimerKind
 from ivr.service.mailbox import Mailbox
 from ivr.service.supervision import keep_doing
@@ -35,6 +36,16 @@ class OpenCallback:
     contact: Contact
     callback: Callback
     place: int | None
+
+
+async def until_known(clock: Clock, try_once: Callable[[], Awaitable[bool | None]]) -> bool:
+    """Try until there is an answer: between two owners of a contact there is none.
+
+    Its session is about to begin then, or has just ended.
+    """
+    while (known := await try_once()) is None:
+        await clock.sleep_until(clock.now() + BETWEEN_OWNERS)
+    return known
 
 
 class Callbacks:
@@ -124,7 +135,8 @@ class Callbacks:
             NotFound: There is no such callback.
         """
         world = self._world
-        while True:
+
+        async def try_once() -> bool | None:
             callback = await world.store.callback(contact_id)
             if callback is None:
                 message = f"no callback {contact_id!r}"
@@ -134,8 +146,9 @@ class Callbacks:
             if await self._stop_waiting(contact_id, by) or await self._mailbox.stop(contact_id):
                 world.router.ring()
                 return True
-            # Between two owners: its session is about to begin, or has just ended.
-            await world.clock.sleep_until(world.clock.now() + BETWEEN_OWNERS)
+            return None
+
+        return await until_known(world.clock, try_once)
 
     async def _stop_waiting(self, contact_id: ContactId, by: str) -> bool:
         now = self._world.clock.now()

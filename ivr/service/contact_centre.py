@@ -15,7 +15,7 @@ from ivr.flow.memory import Memory, ResumePoint
 from ivr.ports.store import Note
 from ivr.ports.telephony import END, Participant, PhoneChanged, SwitchDown, SwitchEvent, SwitchUp
 from ivr.service.agents import Agents
-from ivr.service.callbacks import BETWEEN_OWNERS, Callbacks
+from ivr.service.callbacks import Callbacks, until_known
 from ivr.service.contact_session import ContactSession
 from ivr.service.lines import contact_named_by
 from ivr.service.mailbox import Arrived, Doubted, Mailbox, OfferWon
@@ -112,7 +112,8 @@ class ContactCentre:
             NotNow: A quick connect leads to it, and its source is still there.
         """
         world = self._world
-        while True:
+
+        async def try_once() -> bool | None:
             contact = await world.store.contact(contact_id)
             if contact is None:
                 message = f"no contact {contact_id!r}"
@@ -128,8 +129,9 @@ class ContactCentre:
                 note = Note("contact_stopped", {"by": by})
                 await world.store.note(contact_id, note, now=world.clock.now())
                 return True
-            # Between two owners: its session is about to begin, or has just ended.
-            await world.clock.sleep_until(world.clock.now() + BETWEEN_OWNERS)
+            return None
+
+        return await until_known(world.clock, try_once)
 
     async def _hand_over(self, participant: Participant) -> None:
         """Give a leg to the session it belongs to; one of nobody is hung up.

@@ -628,7 +628,7 @@ class ContactSession:
 
     def talkers(self) -> list[Line]:
         """Lines of customer and agent, and of whom quick connects have brought in."""
-        brought_in = (line for run in self.transfers() for line in (run.destination, run.flow))
+        brought_in = (line for run in self.transfers() for line in (run.destination, run.flow.line))
         return [each for each in (self.customer, self.agent, *brought_in) if each is not None]
 
     def talker(self, leg_id: LegId) -> Line | None:
@@ -679,8 +679,8 @@ class ContactSession:
             if destination is not None and destination.leg_id == leg_id:
                 await run.destination_answered()
                 return destination
-            if run.flow is not None and run.flow.leg_id == leg_id:
-                return run.flow
+            if run.flow.owns(leg_id):
+                return run.flow.line
         if self.dial is not None and self.dial.leg_id == leg_id:
             await self._customer_answered(self.dial)
             return self.customer

@@ -34,8 +34,8 @@ class RoomCheck:
         if event.contact_id != self._s.contact.talks_in:
             return
         run = self._s.transfer
-        if run is not None and run.flow is not None and run.flow.leg_id == event.leg_id:
-            run.flow_bridge = event.bridge
+        if run is not None and run.flow.owns(event.leg_id):
+            run.flow.bridge = event.bridge
             await self._bring_to(event.bridge)
             return
         for line in self._lines():
@@ -49,8 +49,8 @@ class RoomCheck:
             leg = live.get(line.leg_id)
             line.bridge = leg.bridge if leg is not None else None
         run = self._s.transfer
-        if run is not None and run.flow is not None and run.flow.leg_id in live:
-            run.flow_bridge = live[run.flow.leg_id].bridge
+        if run is not None and run.flow.line is not None and run.flow.line.leg_id in live:
+            run.flow.bridge = live[run.flow.line.leg_id].bridge
         talking = self._talking()
         if talking:
             await self._bring_to(talking[0].bridge)
@@ -71,8 +71,8 @@ class RoomCheck:
         s = self._s
         line = next((line for line in self._talking() if line.bridge != bridge), None)
         run = s.transfer
-        flow = run.flow if run is not None and run.flow_bridge not in (None, bridge) else None
-        if line is None and flow is None:
+        flow_is_apart = run is not None and run.flow.bridge not in (None, bridge)
+        if line is None and not flow_is_apart:
             return
         logger.warning(
             "Two who talk in one room are in different bridges",
@@ -85,7 +85,7 @@ class RoomCheck:
             await run.happened(TransferEvent.FLOW_APART)
 
     def _lines(self) -> list[Line]:
-        flows = [run.flow for run in self._s.transfers()]
+        flows = [run.flow.line for run in self._s.transfers()]
         talkers = [line for line in self._s.talkers() if line not in flows]
         return [*talkers, *self._s.monitors.barging()]
 

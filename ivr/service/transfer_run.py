@@ -13,13 +13,12 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from ivr.domain.agent import BUSY_ACTIVITIES, AgentActivity
 from ivr.domain.contact import SERVING_STATES, Contact, ContactState
 from ivr.domain.errors import LinkDown, NotNow, TelephonyError, UnexpectedEvent
-from ivr.domain.ids import AgentId, BridgeId, ContactId, LegId
+from ivr.domain.ids import AgentId, ContactId, LegId
 from ivr.domain.leg import LegOutcome
 from ivr.domain.quick_connect import (
     FLOWS,
@@ -56,10 +55,10 @@ from ivr.ports.telephony import (
     LegStranded,
     LiveLeg,
     Place,
-    ToRoom,
     room,
 )
 from ivr.service.dialling import NoOffer, offer, route
+from ivr.service.flow_leg import FlowLeg
 from ivr.service.flow_runner import FlowEnd
 from ivr.service.hold_limits import HoldLimits
 from ivr.service.lines import Line
@@ -104,8 +103,6 @@ _ENDS_OF_FLOW = {
 }
 _MOST_TURNS = 100
 """How often a transfer flow may turn to somebody else."""
-_FLOW_ANSWERS = timedelta(seconds=10)
-"""For a leg inside the switch, which answers at once."""
 
 
 class TransferRun:
@@ -118,8 +115,7 @@ class TransferRun:
 
     Attributes:
         destination: The destination's line, once there is one.
-        flow: The line of the transfer flow, while it takes part in the talk.
-        flow_bridge: In which its far half was seen to join the room.
+        flow: The transfer flow's own leg, while it takes part in the talk.
         sounds: What its parties hear.
     """
 
@@ -127,8 +123,7 @@ class TransferRun:
         self.transfer = transfer
         self.contact = contact
         self.destination: Line | None = None
-        self.flow: Line | None = None
-        self.flow_bridge: BridgeId | None = None
+        self.flow = FlowLeg(self, session)
         self._turns = 0
         self._source_goes = False
         self._held_from: TransferState | None = None
@@ -140,7 +135,7 @@ class TransferRun:
         if contact.state in SERVING_STATES and (contact.agent_attempts or contact.adopted_leg):
             self.destination = session.line(contact.agent_leg)
         if transfer.state is S.JOINT_FLOW:
-            self.flow = session.line(transfer.flow_leg)
+            self.flow.take_up()
 
     @property
     def state(self) -> TransferState:
@@ -171,8 +166,7 @@ class TransferRun:
     async def leg_event(self, event: LegEvent) -> bool:
         """Take an event of one of its legs; whether it was one of theirs."""
         s, destination = self._s, self.destination
-        if self.flow is not None and self.flow.leg_id == event.leg_id:
-            await self._flow_leg_event(event)
+        if await self.flow.leg_event(event):
             return True
         match event:
             case LegEnded(leg_id, _) if s.customer is not None and s.customer.leg_id == leg_id:
@@ -202,15 +196,6 @@ class TransferRun:
             case LegJoined():
                 pass
         return True
-
-    async def _flow_leg_event(self, event: LegEvent) -> None:
-        match event:
-            case LegFailed() | LegEnded():
-                await self._flow_lost()
-            case LegStranded(leg_id):
-                await self._s.performer.put_right(leg_id)
-            case _:
-                pass
 
     async def source_left(self, *, normal: bool) -> None:
         """The source hung up, which is to leave, or its phone died."""
@@ -434,9 +419,9 @@ class TransferRun:
             case C.SOURCE_WRAPS_UP:
                 await self._source_wraps_up()
             case C.FLOW_TO_TALK:
-                await self._flow_joins()
+                await self.flow.joins()
             case C.FLOW_LEAVES:
-                await self._flow_leaves()
+                await self.flow.leaves()
             case C.ENTER_QUEUE:
                 if await self._is_in_queue():
                     s.world.router.ring()
@@ -545,43 +530,13 @@ class TransferRun:
         else:
             await self._call(order)
 
-    async def _flow_joins(self) -> None:
-        """Have the transfer flow heard in the room, and hear the keys pressed there."""
-        s = self._s
-        self.flow = s.line(self.transfer.flow_leg)
-        self.flow.born = asyncio.get_running_loop().time()
-        order = CallOrder(
-            leg_id=self.flow.leg_id,
-            to=ToRoom(contact_id=s.contact.talks_in),
-            caller_number=None,
-            caller_name=None,
-            ring=_FLOW_ANSWERS,
-            answer_at=PROGRAM,
-            contact_id=self.contact.id,
-        )
-        try:
-            await s.world.switch.call(order)
-        except LinkDown:
-            raise
-        except TelephonyError:
-            await self._flow_lost()
-
     def _stop_flow(self) -> None:
         for line in self._lines():
             if line is not None and Sound.TRANSFER_FLOW in self.sounds.heard_on(line):
                 line.stop()
 
-    async def _flow_leaves(self) -> None:
-        line, self.flow, self.flow_bridge = self.flow, None, None
-        if line is not None:
-            line.let_go()
-            await self._s.world.switch.hang_up(line.leg_id)
-
-    async def _flow_lost(self) -> None:
-        """The leg of the flow is gone: so is the flow."""
-        if self.flow is not None:
-            self.flow.let_go()
-            self.flow = None
+    async def flow_lost(self) -> None:
+        """The leg by which the flow took part in the talk is gone, and the flow with it."""
         await self.happened(E.FLOW_ENDED, _failure("flow_lost"))
 
     async def _dial(self) -> None:
@@ -671,7 +626,7 @@ class TransferRun:
         """All three; of a party, customer and source are up to the one with the controls."""
         if self.transfer.is_party:
             return (self.destination,)
-        return (self._s.customer, self._s.agent, self.destination, self.flow)
+        return (self._s.customer, self._s.agent, self.destination, self.flow.line)
 
     def quick_connect(self) -> QuickConnect:
         """As the site has it now.

@@ -47,13 +47,13 @@ class TransferSounds:
 
     def heard_on(self, line: Line) -> Hears:
         """What a line hears in this state; the flow's own leg plays its flow to the room."""
-        if line is self._run.flow:
+        if line is self._run.flow.line:
             return frozenset({Sound.TRANSFER_FLOW})
         return hearing(self._run.state)[self._run.party_of(line)]
 
     def place_for(self, line: Line) -> Place:
         """Where a line belongs in this state."""
-        if line is self._run.flow or self._run.asks_to_accept(line):
+        if line is self._run.flow.line or self._run.asks_to_accept(line):
             return PROGRAM
         return self.place_of(self._run.party_of(line))
 

@@ -81,6 +81,15 @@ class Talk:
         await hears(self.house, self.anna, RINGBACK)
         return ringing
 
+    async def hears_the_flow(self) -> float:
+        """Key the quick connect with a long flow; returns when that was, once Anna hears it."""
+        self.ben.will(Ring())
+        await self.house.status("ben")
+        begun = monotonic()
+        await self.anna.press("*75")
+        await hears(self.house, self.anna, PROMPT)
+        return begun
+
     async def hears_in_vain(self, since: float) -> None:
         """Wait until Anna has heard that a code was understood, then that it did nothing."""
         await self.anna.heard.until(
@@ -219,10 +228,7 @@ async def test_leave_in_the_queue_flow_lets_the_customer_wait_there(
 async def test_drop_in_the_transfer_flow_brings_the_customer_back(
     house: House, talking: Talk
 ) -> None:
-    await house.status("ben")
-    begun = monotonic()
-    await talking.anna.press("*75")
-    await hears(house, talking.anna, PROMPT)
+    begun = await talking.hears_the_flow()
 
     await talking.anna.press("*0")
 
@@ -234,11 +240,7 @@ async def test_drop_in_the_transfer_flow_brings_the_customer_back(
 async def test_a_code_in_vain_stops_the_transfer_flow_only_for_a_moment(
     house: House, talking: Talk
 ) -> None:
-    talking.ben.will(Ring())
-    await house.status("ben")
-    begun = monotonic()
-    await talking.anna.press("*75")
-    await hears(house, talking.anna, PROMPT)
+    begun = await talking.hears_the_flow()
     flowing = monotonic()
 
     await talking.anna.press("*1")
@@ -255,11 +257,7 @@ async def test_a_code_in_vain_stops_the_transfer_flow_only_for_a_moment(
 async def test_other_keys_stop_no_message_and_a_star_alone_only_for_a_moment(
     house: House, talking: Talk
 ) -> None:
-    talking.ben.will(Ring())
-    await house.status("ben")
-    begun = monotonic()
-    await talking.anna.press("*75")
-    await hears(house, talking.anna, PROMPT)
+    begun = await talking.hears_the_flow()
 
     await talking.anna.press("12#")
     await talking.anna.press("*")
